@@ -1,0 +1,1 @@
+"""Cabstand: a self-hosted ride exchange."""
