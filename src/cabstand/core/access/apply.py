@@ -1,0 +1,266 @@
+"""Bring the database to what a plan asks for: the differences first, then all of them in the caller's transaction.
+
+What the file does not name is left alone: tenants, credentials and links, and of a tenant or credential that it
+names, the optional values that it does not give.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from cabstand.core.access import service, store
+from cabstand.core.access.model import CredentialKind, Environment, Tenant
+from cabstand.core.access.plan import CredentialPlan, LinkPlan, Plan, PlanError, TenantPlan
+from cabstand.core.database import Connection
+from cabstand.core.toml import Problem, shown
+
+_FIELDS = ("name", "email", "phone", "city", "country", "currency", "time_zone", "demonstration")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewTenant:
+    """A tenant that is not there yet."""
+
+    plan: TenantPlan
+
+    def __str__(self) -> str:
+        kind = "demonstration tenant" if self.plan.demonstration else "tenant"
+        return f"+ {kind} {self.plan.slug} {shown(self.plan.name)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangedTenant:
+    """A tenant that is there, with other values."""
+
+    before: Tenant
+    after: Tenant
+
+    def __str__(self) -> str:
+        pairs = ((name, getattr(self.before, name), getattr(self.after, name)) for name in _FIELDS)
+        changes = [f"{name} {_said(old)} → {_said(new)}" for name, old, new in pairs if old != new]
+        return f"~ tenant {self.before.slug}: {', '.join(changes)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewKey:
+    """A credential that is not there, or not in force."""
+
+    tenant: str
+    environment: Environment
+    plan: CredentialPlan
+
+    def __str__(self) -> str:
+        url = self.plan.webhooks.get(self.environment)
+        webhook = f", webhook {shown(url)}" if url else ""
+        return f"+ {_key(self.tenant, self.environment, self.plan)} ({self.plan.kind}){webhook}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangedKind:
+    """A credential in force, of another kind; its key stays."""
+
+    id: int
+    tenant: str
+    environment: Environment
+    plan: CredentialPlan
+    before: str
+
+    def __str__(self) -> str:
+        return f"~ {_key(self.tenant, self.environment, self.plan)}: kind {self.before} → {self.plan.kind}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangedWebhook:
+    """A credential in force whose events go elsewhere, signed as before."""
+
+    id: int
+    tenant: str
+    environment: Environment
+    plan: CredentialPlan
+    before: str | None
+
+    def __str__(self) -> str:
+        after = self.plan.webhooks[self.environment]
+        return f"~ {_key(self.tenant, self.environment, self.plan)}: webhook {_said(self.before)} → {_said(after)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewLink:
+    """A link that is not there."""
+
+    demand: str
+    supply: str
+    environment: Environment
+
+    def __str__(self) -> str:
+        return f"+ link {self.demand} → {self.supply} ({self.environment})"
+
+
+Change = NewTenant | ChangedTenant | NewKey | ChangedKind | ChangedWebhook | NewLink
+
+
+@dataclass(frozen=True, kw_only=True)
+class Issued:
+    """A new key; it is nowhere else."""
+
+    id: int
+    tenant: str
+    environment: Environment
+    door: str
+    kind: CredentialKind
+    name: str
+    key: str = field(repr=False)
+
+
+async def apply(connection: Connection, plan: Plan, now: datetime) -> tuple[list[Change], list[Issued]]:
+    """Make the database what the plan asks for; give what was changed, and the keys of the new credentials.
+
+    Needs a transaction, and keeps other calls waiting until it ends. Raises PlanError for a link to nobody.
+    """
+    await store.LOCK_APPLY.run(connection)
+    changes = await differences(connection, plan)
+    return changes, await _write(connection, changes, now)
+
+
+async def differences(connection: Connection, plan: Plan) -> list[Change]:
+    """What `apply` would change now. Raises PlanError."""
+    named = [tenant.slug for tenant in plan.tenants] + [slug for link in plan.links for slug in _ends(link)]
+    tenants = await store.tenants(connection, named)
+    _check_links(plan, tenants)
+    ids = [tenant.id for tenant in tenants.values()]
+    credentials = {
+        (row["tenant_id"], row["environment"], row["door"], row["name"]): row
+        for row in await store.IN_FORCE.rows(connection, tenant_ids=ids)
+    }
+    links = {tuple(row) for row in await store.LINKS.rows(connection, ids=ids)}
+    changes: list[Change] = []
+    for wanted in plan.tenants:
+        changes += _of_tenant(wanted, tenants.get(wanted.slug))
+    for wanted in plan.tenants:
+        changes += _of_credentials(wanted, tenants.get(wanted.slug), credentials)
+    for link in plan.links:
+        changes += _of_link(link, tenants, links)
+    return changes
+
+
+def _ends(link: LinkPlan) -> tuple[str, str]:
+    return link.demand, link.supply
+
+
+def _check_links(plan: Plan, tenants: dict[str, Tenant]) -> None:
+    known = {tenant.slug for tenant in plan.tenants} | set(tenants)
+    problems = [
+        Problem(line=link.line, message=f'the link names "{slug}", but there is no such tenant')
+        for link in plan.links
+        for slug in _ends(link)
+        if slug not in known
+    ]
+    if problems:
+        raise PlanError(problems)
+
+
+def _of_tenant(wanted: TenantPlan, found: Tenant | None) -> Iterator[Change]:
+    if found is None:
+        yield NewTenant(plan=wanted)
+        return
+    said = {name: getattr(wanted, name) for name in _FIELDS if getattr(wanted, name) is not None}
+    after = replace(found, **said)
+    if after != found:
+        yield ChangedTenant(before=found, after=after)
+
+
+def _of_credentials(
+    wanted: TenantPlan, tenant: Tenant | None, credentials: dict[tuple[int, str, str, str], Any]
+) -> Iterator[Change]:
+    for plan in wanted.credentials:
+        for environment in plan.environments:
+            found = credentials.get((tenant.id, environment, plan.door, plan.name)) if tenant else None
+            if found is None:
+                yield NewKey(tenant=wanted.slug, environment=environment, plan=plan)
+                continue
+            place: dict[str, Any] = {
+                "id": found["id"],
+                "tenant": wanted.slug,
+                "environment": environment,
+                "plan": plan,
+            }
+            if found["kind"] != plan.kind:
+                yield ChangedKind(**place, before=found["kind"])
+            if plan.webhooks.get(environment, found["url"]) != found["url"]:
+                yield ChangedWebhook(**place, before=found["url"])
+
+
+def _of_link(link: LinkPlan, tenants: dict[str, Tenant], links: set[tuple[Any, ...]]) -> Iterator[Change]:
+    ids = [tenants[slug].id for slug in _ends(link) if slug in tenants]
+    for environment in link.environments:
+        if (*ids, environment) not in links:
+            yield NewLink(demand=link.demand, supply=link.supply, environment=environment)
+
+
+async def _write(connection: Connection, changes: Sequence[Change], now: datetime) -> list[Issued]:
+    issued = []
+    for change in changes:
+        match change:
+            case NewTenant(plan=plan):
+                await _new_tenant(connection, plan, now)
+            case ChangedTenant(after=tenant):
+                values = {name: getattr(tenant, name) for name in _FIELDS}
+                await store.CHANGE_TENANT.run(connection, id=tenant.id, **values)
+            case NewKey():
+                issued.append(await _new_key(connection, change, now))
+            case ChangedKind(id=id, plan=plan):
+                await store.CHANGE_KIND.run(connection, id=id, kind=plan.kind)
+            case ChangedWebhook(id=id, plan=plan, environment=environment):
+                await service.move_webhook(connection, id, plan.webhooks[environment])
+            case NewLink():
+                await _new_link(connection, change)
+    return issued
+
+
+async def _new_tenant(connection: Connection, plan: TenantPlan, now: datetime) -> None:
+    values = {name: getattr(plan, name) for name in _FIELDS} | {"demonstration": plan.demonstration or False}
+    await store.NEW_TENANT.value(connection, slug=plan.slug, now=now, **values)
+
+
+async def _new_key(connection: Connection, change: NewKey, now: datetime) -> Issued:
+    plan = change.plan
+    tenant = (await store.tenants(connection, [change.tenant]))[change.tenant]
+    id, key = await service.issue(
+        connection,
+        tenant_id=tenant.id,
+        environment=change.environment,
+        door=plan.door,
+        kind=plan.kind,
+        name=plan.name,
+        now=now,
+    )
+    if url := plan.webhooks.get(change.environment):
+        await service.set_webhook(connection, id, url, None)
+    return Issued(
+        id=id,
+        tenant=change.tenant,
+        environment=change.environment,
+        door=plan.door,
+        kind=plan.kind,
+        name=plan.name,
+        key=key,
+    )
+
+
+async def _new_link(connection: Connection, link: NewLink) -> None:
+    ends = await store.tenants(connection, [link.demand, link.supply])
+    await store.NEW_LINK.run(
+        connection,
+        demand_id=ends[link.demand].id,
+        supply_id=ends[link.supply].id,
+        environment=link.environment,
+    )
+
+
+def _key(tenant: str, environment: Environment, plan: CredentialPlan) -> str:
+    return f"key {tenant}/{environment} at {plan.door} {shown(plan.name)}"
+
+
+def _said(value: object) -> str:
+    return "nothing" if value is None else shown(value)

@@ -1,0 +1,102 @@
+"""SQL of tenants, credentials, destinations and links."""
+
+from typing import TYPE_CHECKING
+
+from cabstand.core.access.model import Access, CredentialKind, Environment, Tenant
+from cabstand.core.database import Connection
+from cabstand.core.sql import Statement
+
+if TYPE_CHECKING:
+    import asyncpg
+
+FIND = Statement(
+    """SELECT id, tenant_id, environment, door, kind, name FROM credentials
+    WHERE key_hash = :key_hash AND revoked_at IS NULL"""
+)
+TENANT = Statement("""SELECT * FROM tenants WHERE id = :id""")
+NEW_CREDENTIAL = Statement(
+    """INSERT INTO credentials (tenant_id, environment, door, kind, name, hint, key_hash, created_at)
+    VALUES (:tenant_id, :environment, :door, :kind, :name, :hint, :key_hash, :now)
+    RETURNING id"""
+)
+REVOKE = Statement("""UPDATE credentials SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL RETURNING id""")
+SET_WEBHOOK = Statement(
+    """INSERT INTO destinations (tenant_id, environment, credential_id, url, sealed_secret)
+    SELECT tenant_id, environment, id, :url, :sealed_secret FROM credentials WHERE id = :id AND revoked_at IS NULL
+    ON CONFLICT (credential_id) DO UPDATE SET url = excluded.url, sealed_secret = excluded.sealed_secret,
+        failures = 0, paused_until = NULL,
+        next_due = (SELECT min(next_at) FROM deliveries
+                    WHERE destination_id = destinations.id AND state = 'pending')
+    RETURNING id"""
+)
+LIST = Statement(
+    """SELECT c.id, t.slug AS tenant, c.environment, c.door, c.kind, c.name, c.hint, c.created_at, c.revoked_at,
+        d.url, d.sealed_secret IS NOT NULL AS signed
+    FROM credentials c JOIN tenants t ON t.id = c.tenant_id LEFT JOIN destinations d ON d.credential_id = c.id
+    WHERE (:tenant::text IS NULL OR t.slug = :tenant) AND (:revoked OR c.revoked_at IS NULL)
+    ORDER BY t.slug, c.environment, c.door, c.name, c.id"""
+)
+APPLY_LOCK = 0x636163
+LOCK_APPLY = Statement(f"SELECT pg_advisory_xact_lock({APPLY_LOCK})")
+TENANTS = Statement("SELECT * FROM tenants WHERE slug = ANY(:slugs)")
+NEW_TENANT = Statement(
+    """INSERT INTO tenants (slug, name, email, phone, city, country, currency, time_zone, demonstration, created_at)
+    VALUES (:slug, :name, :email, :phone, :city, :country, :currency, :time_zone, :demonstration, :now)
+    RETURNING id"""
+)
+CHANGE_TENANT = Statement(
+    """UPDATE tenants SET name = :name, email = :email, phone = :phone, city = :city, country = :country,
+        currency = :currency, time_zone = :time_zone, demonstration = :demonstration
+    WHERE id = :id"""
+)
+IN_FORCE = Statement(
+    """SELECT c.id, c.tenant_id, c.environment, c.door, c.kind, c.name, d.url
+    FROM credentials c LEFT JOIN destinations d ON d.credential_id = c.id
+    WHERE c.tenant_id = ANY(:tenant_ids) AND c.revoked_at IS NULL"""
+)
+CREDENTIAL = Statement(
+    """SELECT c.id, c.environment, d.url, d.sealed_secret
+    FROM credentials c LEFT JOIN destinations d ON d.credential_id = c.id
+    WHERE c.id = :id AND c.revoked_at IS NULL"""
+)
+CHANGE_KIND = Statement("UPDATE credentials SET kind = :kind WHERE id = :id")
+CHANGE_KEY = Statement(
+    """UPDATE credentials SET key_hash = :key_hash, hint = :hint WHERE id = :id AND revoked_at IS NULL RETURNING id"""
+)
+LINKS = Statement(
+    "SELECT demand_id, supply_id, environment FROM links WHERE demand_id = ANY(:ids) AND supply_id = ANY(:ids)"
+)
+NEW_LINK = Statement(
+    "INSERT INTO links (demand_id, supply_id, environment) VALUES (:demand_id, :supply_id, :environment)"
+)
+
+
+async def find(connection: Connection, key_hash: bytes) -> Access | None:
+    """The access a key gives, or None."""
+    row = await FIND.row(connection, key_hash=key_hash)
+    if row is None:
+        return None
+    return Access(
+        tenant_id=row["tenant_id"],
+        environment=Environment(row["environment"]),
+        credential_id=row["id"],
+        door=row["door"],
+        kind=CredentialKind(row["kind"]),
+        name=row["name"],
+    )
+
+
+async def tenant(connection: Connection, id: int) -> Tenant | None:
+    """A tenant by id."""
+    row = await TENANT.row(connection, id=id)
+    return Tenant(**row) if row else None
+
+
+async def credentials(connection: Connection, *, tenant: str | None, revoked: bool) -> "list[asyncpg.Record]":
+    """All credentials, or one tenant's (by slug), with their webhook; revoked ones only if asked for."""
+    return await LIST.rows(connection, tenant=tenant, revoked=revoked)
+
+
+async def tenants(connection: Connection, slugs: list[str]) -> dict[str, Tenant]:
+    """Tenants by slug; unknown ones are left out."""
+    return {row["slug"]: Tenant(**row) for row in await TENANTS.rows(connection, slugs=slugs)}

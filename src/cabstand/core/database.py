@@ -1,0 +1,25 @@
+"""What the core and the doors need of a database; `infra/db.py` is it."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    import asyncpg
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+else:
+    Connection = object
+
+
+class Database(Protocol):
+    """A pool of connections; the edge opens transactions, services never do (style rule 4)."""
+
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
+        """One connection, each statement its own transaction."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Connection]:
+        """One connection inside BEGIN … COMMIT; an exception rolls everything back."""
+
+    def wake(self) -> None:
+        """Something was committed that workers may care about: let them look now."""

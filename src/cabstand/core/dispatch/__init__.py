@@ -1,0 +1,1 @@
+"""Putting rides to those who can serve them."""

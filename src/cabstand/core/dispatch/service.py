@@ -1,0 +1,236 @@
+"""Offers: put a ride to drivers, hear their yes or no, let the clock speak.
+
+Everything here runs in a transaction that starts with the ride row (design 3.2, 3.3): a yes, a no, an expiry and a
+cancel of one ride come one after the other, whatever arrives together.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from cabstand.core.access.model import Access, Environment
+from cabstand.core.database import Connection
+from cabstand.core.dispatch import store
+from cabstand.core.dispatch.model import OfferState
+from cabstand.core.dispatch.views import OfferView
+from cabstand.core.errors import DriverBusy, DriverNotAsked, IllegalTransition, NobodyToAsk, NotFound, OfferOver, Raced
+from cabstand.core.rides import store as rides
+from cabstand.core.rides.model import Actor, RideState
+
+EXPIRE = "offer.expire"  # the reminder at an offer's `expires_at`
+LONGEST = timedelta(hours=24)
+
+
+def _fact(access: Access, actor: Actor, kind: str, data: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    return {
+        "actor": actor,
+        "by_tenant": access.tenant_id,
+        "by_credential": access.credential_id,
+        "fact": kind,
+        "data": None if data is None else msgspec.json.encode(data).decode(),
+    }
+
+
+async def send(
+    connection: Connection,
+    access: Access,
+    ride_id: int,
+    drivers: Sequence[int],
+    *,
+    lasts: timedelta,
+    documents: str | None = None,
+    document: Mapping[str, Any] | None = None,
+    now: datetime,
+) -> int:
+    """Offer a ride to drivers of one company, the caller's own or a linked one's; the first yes wins. In a transaction.
+
+    Drivers that cannot be asked are left out. Returns the offer's id. Raises NotFound, IllegalTransition if the ride
+    is not waiting for a driver, NobodyToAsk if none of the drivers can be asked or they are of several companies.
+    """
+    ride = await store.LOCK_RIDE.row(
+        connection, id=ride_id, environment=access.environment, tenant=access.tenant_id, now=now
+    )
+    if ride is None:
+        await _refuse_ride(connection, access, ride_id)
+        raise Raced
+    receivers = await store.RECEIVERS.rows(
+        connection, drivers=list(drivers), environment=access.environment, tenant=access.tenant_id
+    )
+    suppliers = {row["tenant_id"] for row in receivers}
+    if len(suppliers) != 1:
+        raise NobodyToAsk("The drivers of one offer must be of one company." if suppliers else None)
+    offer_id: int = await store.send(documents).value(
+        connection,
+        **_fact(access, Actor.DISPATCH, "offer.sent", {"drivers": [row["id"] for row in receivers]}),
+        id=ride_id,
+        version=ride["version"],
+        state=ride["state"],
+        environment=access.environment,
+        tenant=access.tenant_id,
+        supplier=suppliers.pop(),
+        door=access.door,
+        drivers=[row["id"] for row in receivers],
+        expires_at=now + lasts,
+        now=now,
+        job=EXPIRE,
+        job_due=now + lasts,
+        document=msgspec.json.encode(document or {}).decode(),
+    )
+    return offer_id
+
+
+async def _refuse_ride(connection: Connection, access: Access, ride_id: int) -> None:
+    row = await rides.STATE.row(connection, id=ride_id, environment=access.environment, tenant=access.tenant_id)
+    if row is None or row["tenant_id"] != access.tenant_id:
+        raise NotFound(f"There is no ride {ride_id}.")
+    if row["state"] not in store.ASKABLE:
+        raise IllegalTransition(f"A ride that is {row['state']} cannot be offered.", before=row["state"])
+
+
+async def read(connection: Connection, access: Access, id: int, *, documents: str | None = None) -> OfferView:
+    """An offer, for who offers and for who is asked. Raises NotFound also for an offer of others."""
+    row = await store.read(documents).row(connection, offer=id, environment=access.environment, tenant=access.tenant_id)
+    if row is None:
+        raise NotFound(f"There is no offer {id}.")
+    return OfferView(
+        id=row["id"],
+        ride_id=row["ride_id"],
+        tenant_id=row["tenant_id"],
+        supplier_id=row["supplier_id"],
+        state=OfferState(row["state"]),
+        drivers=tuple(row["drivers"]),
+        driver_id=row["driver_id"],
+        vehicle_id=row["vehicle_id"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        changed_at=row["changed_at"],
+        document=msgspec.json.decode(row["document"]) if row["document"] else {},
+    )
+
+
+async def accept(
+    connection: Connection, access: Access, offer_id: int, driver_id: int, by: Actor, *, now: datetime
+) -> None:
+    """A driver's yes: the offer becomes the assignment, all others are withdrawn. In a transaction.
+
+    A live ride that is due now takes the driver's time. Raises NotFound for an offer not made to the caller, OfferOver
+    (answered, expired by the clock, or the ride is gone), DriverNotAsked, DriverBusy.
+    """
+    ride = await store.ACCEPT_RIDE.row(
+        connection, offer=offer_id, environment=access.environment, tenant=access.tenant_id, now=now
+    )
+    if ride is None:
+        await _refuse_offer(connection, access, offer_id)
+        raise OfferOver
+    takes_slot = access.environment is Environment.LIVE and ride["state"] == RideState.ASSIGNED
+    outcome = await store.ACCEPT.row(
+        connection,
+        actor=by,
+        by_tenant=access.tenant_id,
+        by_credential=access.credential_id,
+        id=ride["id"],
+        environment=access.environment,
+        version=ride["version"],
+        before=ride["before"],
+        path=ride["path"],
+        offer=offer_id,
+        driver=driver_id,
+        takes_slot=takes_slot,
+        now=now,
+    )
+    assert outcome is not None, "a SELECT of two counts"
+    if not outcome["taken"]:
+        await _refuse_offer(connection, access, offer_id, now)
+        raise DriverNotAsked
+    if takes_slot and not outcome["slots"]:
+        raise DriverBusy
+
+
+async def _refuse_offer(connection: Connection, access: Access, offer_id: int, now: datetime | None = None) -> None:
+    """Raise why an offer cannot be answered: not the caller's, or over. Returns if it is neither."""
+    row = await store.OPEN_STATE.row(
+        connection, offer=offer_id, environment=access.environment, tenant=access.tenant_id
+    )
+    if row is None:
+        raise NotFound(f"There is no offer {offer_id}.")
+    if row["state"] != OfferState.SENT:
+        raise OfferOver(f"The offer is {row['state']}.")
+    if now is not None and row["expires_at"] <= now:
+        raise OfferOver("The offer has expired.")
+
+
+async def decline(
+    connection: Connection, access: Access, offer_id: int, driver_id: int | None, by: Actor, *, now: datetime
+) -> None:
+    """A driver's no; with None the no of all who were asked. The last no ends the offer. In a transaction.
+
+    Raises NotFound for an offer not made to the caller, OfferOver, DriverNotAsked.
+    """
+    offer = await read(connection, access, offer_id)
+    if offer.supplier_id != access.tenant_id:
+        raise NotFound(f"There is no offer {offer_id}.")
+    await _end(connection, access, offer_id, OfferState.DECLINED, by, driver_id=driver_id, now=now)
+
+
+async def withdraw(connection: Connection, access: Access, offer_id: int, *, now: datetime) -> None:
+    """Take an open offer back: who offers may. In a transaction. Raises NotFound, OfferOver."""
+    offer = await read(connection, access, offer_id)
+    if offer.tenant_id != access.tenant_id:
+        raise NotFound(f"There is no offer {offer_id}.")
+    await _end(connection, access, offer_id, OfferState.WITHDRAWN, Actor.DISPATCH, now=now)
+
+
+async def expire(connection: Connection, environment: Environment, offer_id: int, now: datetime) -> None:
+    """The reminder at `expires_at`; does nothing if the offer was answered, or its ride has gone on. In a transaction."""
+    access = Access.timer(environment)
+    row = await store.OPEN_STATE.row(connection, offer=offer_id, environment=environment, tenant=None)
+    if row is None or row["state"] != OfferState.SENT or row["expires_at"] > now:
+        return
+    try:
+        await _end(connection, access, offer_id, OfferState.EXPIRED, Actor.SYSTEM, now=now)
+    except OfferOver:
+        raise Raced from None  # it was open a moment ago: run again, and find it answered
+
+
+async def _end(
+    connection: Connection,
+    access: Access,
+    offer_id: int,
+    over: OfferState,
+    by: Actor,
+    *,
+    driver_id: int | None = None,
+    now: datetime,
+) -> None:
+    """End an open offer, or one driver's part of it, with the ride row first."""
+    ride = await store.LOCK_BY_OFFER.row(
+        connection, offer=offer_id, environment=access.environment, tenant=access.tenant_id, now=now
+    )
+    if ride is None:
+        await _refuse_offer(connection, access, offer_id)
+        raise OfferOver
+    ended = True
+    if driver_id is not None:
+        if await store.DECLINE_ONE.value(connection, offer=offer_id, driver=driver_id, now=now) is None:
+            await _refuse_offer(connection, access, offer_id)
+            raise DriverNotAsked
+        ended = await store.STILL_ASKED.value(connection, offer=offer_id) == 0
+    if ended:
+        if await store.END.value(connection, offer=offer_id, over=over, now=now) is None:
+            await _refuse_offer(connection, access, offer_id)
+            raise OfferOver
+        await store.FORGET.run(connection, offer=offer_id)
+    else:
+        await _refuse_offer(connection, access, offer_id)
+    await store.FACT.run(
+        connection,
+        **_fact(access, by, f"offer.{over}", {"driver_id": driver_id, "over": ended}),
+        id=ride["id"],
+        version=ride["version"],
+        state=ride["state"],
+        environment=access.environment,
+        offer=offer_id,
+        now=now,
+    )

@@ -1,0 +1,56 @@
+"""Everything the core can refuse. A class's docstring is its default message; doors give each a status and a code."""
+
+
+class CoreError(Exception):
+    """The request could not be carried out."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or type(self).__doc__)
+
+
+class NotFound(CoreError):
+    """No such thing, or not yours."""
+
+
+class IllegalTransition(CoreError):
+    """The ride is not in a state that allows this."""
+
+    def __init__(
+        self, message: str | None = None, *, before: str | None = None, to: str | None = None, by: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.before = before  # the state it is in
+        self.to = to  # the state that was asked for; None where the state decides, as in giving up
+        self.by = by
+
+
+class OfferOver(CoreError):
+    """The offer is no longer open."""
+
+
+class DriverNotAsked(CoreError):
+    """This driver was not asked, has already declined, or may not drive."""
+
+
+class DriverBusy(CoreError):
+    """The driver already has a ride at that time."""
+
+
+class NobodyToAsk(CoreError):
+    """None of these drivers can be asked."""
+
+
+class NotAllowed(CoreError):
+    """This key may not do that."""
+
+
+class KeyUsedForAnother(CoreError):
+    """The idempotency key was already used with another body."""
+
+
+class Raced(CoreError):
+    """Somebody else changed the ride at the same moment; try again."""
+
+
+class UnknownKey(CoreError):
+    """The key is missing or unknown."""

@@ -1,0 +1,1 @@
+"""Rides: their lifecycle, and what may be done with them."""

@@ -1,0 +1,104 @@
+"""SQL of rides beyond their lifecycle: what follows in the same transaction once the ride row is locked (design 3.2)."""
+
+from cabstand.core.events import store as events
+from cabstand.core.rides.columns import DETAILS, RIDE
+from cabstand.core.sql import Statement
+
+_CHANGED = """changed AS (
+    SELECT :id::bigint AS id, :environment::text AS environment, :version::int AS version, :before::text AS before,
+        :path::text[] AS path, :offer_id::bigint AS offer_id)"""
+
+_WITHDRAWN = """withdrawn AS (
+    UPDATE offers SET state = 'withdrawn', changed_at = :now WHERE ride_id = :id AND state = 'sent' RETURNING id),
+    unneeded AS (
+        DELETE FROM jobs USING withdrawn WHERE jobs.kind = 'offer.expire' AND jobs.subject_id = withdrawn.id)"""
+
+_FREED = "freed AS (DELETE FROM driver_slots WHERE ride_id = :id)"
+
+# The ride has ended: nobody is asked any more, the driver is free. The accepted offer stays as it is.
+ENDED = Statement(f"WITH {_CHANGED}, {_WITHDRAWN}, {_FREED}, {events.MOVED} SELECT 1")
+
+# Nothing but the facts.
+MOVED = Statement(f"WITH {_CHANGED}, {events.MOVED} SELECT 1")
+
+_SEEN_RIDE = ", ".join(f"r.{name}" for name in RIDE if name != "offer_id")
+_SEEN_DETAILS = ", ".join(
+    f"d.{name}" for name in DETAILS if name not in ("rider_last_name", "rider_phone", "rider_email", "rider_id")
+)
+
+# The driver, fleet or operator is off the ride. It goes on seeing what it saw last, without the rider's contact.
+LOST = Statement(
+    f"""WITH released AS (
+        UPDATE offers SET state = 'released', changed_at = :now WHERE ride_id = :id AND state = 'accepted'
+        RETURNING id, supplier_id, driver_id, vehicle_id),
+    gone AS (
+        UPDATE ride_parties p SET left_version = :version, left_at = :now, seen = (
+            SELECT to_jsonb(s) FROM (
+                SELECT {_SEEN_RIDE}, {_SEEN_DETAILS}, NULL AS rider_last_name, NULL AS rider_phone,
+                    NULL AS rider_email, NULL AS rider_id, o.id AS offer_id, o.driver_id, o.vehicle_id
+                FROM rides r JOIN ride_details d ON d.ride_id = r.id WHERE r.id = :id) s)
+        FROM released o WHERE p.ride_id = :id AND p.tenant_id = o.supplier_id AND p.role = 'supplier'),
+    changed AS (
+        SELECT :id::bigint AS id, :environment::text AS environment, :version::int AS version,
+            :before::text AS before, :path::text[] AS path, (SELECT id FROM released) AS offer_id),
+    {_FREED}, {events.MOVED} SELECT 1"""
+)
+
+# The owner's dispatch software gave the ride to somebody: an offer born accepted, which takes no slot (design 3.3).
+TAKEN = Statement(
+    f"""WITH {_CHANGED}, {_WITHDRAWN}, born AS (
+        INSERT INTO offers (id, ride_id, environment, tenant_id, supplier_id, door, state, driver_id, vehicle_id,
+            created_at, changed_at)
+        VALUES (:offer_id, :id, :environment, :tenant, :holder, :door, 'accepted', :driver_id, :vehicle_id,
+            :now, :now)),
+    {events.MOVED} SELECT 1"""
+)
+
+# Who drives a ride that is already held: another driver or car, set by the owner's dispatch software.
+REASSIGN = Statement(
+    f"""WITH changed AS (
+        UPDATE rides r SET version = r.version + 1, changed_at = :now
+        WHERE r.id = :id AND r.environment = :environment AND r.tenant_id = :tenant AND r.version = :version
+            AND r.offer_id IS NOT NULL
+        RETURNING r.*, r.state AS before, r.state AS after),
+    who AS (
+        UPDATE offers o SET driver_id = :driver_id, vehicle_id = :vehicle_id, changed_at = :now
+        FROM changed WHERE o.id = changed.offer_id),
+    freed AS (
+        DELETE FROM driver_slots s USING changed
+        WHERE s.ride_id = changed.id AND s.driver_id IS DISTINCT FROM :driver_id),
+    {events.ONE} SELECT version FROM changed"""
+)
+
+# A ride that was reserved ahead becomes due: its driver's time is taken now, unless he has another ride.
+SLOT = Statement(
+    """INSERT INTO driver_slots (driver_id, slot, environment, ride_id, offer_id)
+    SELECT o.driver_id, 'now', o.environment, o.ride_id, o.id FROM offers o
+    WHERE o.id = :offer_id AND o.driver_id IS NOT NULL AND o.expires_at IS NOT NULL AND o.environment = 'live'
+    ON CONFLICT DO NOTHING RETURNING driver_id"""
+)
+NEEDS_SLOT = Statement(
+    """SELECT driver_id IS NOT NULL AND expires_at IS NOT NULL AND environment = 'live' FROM offers
+    WHERE id = :offer_id"""
+)
+
+STATE = Statement(
+    """SELECT r.state, r.policy, r.active_from, r.tenant_id, r.holder_id FROM rides r
+    WHERE r.id = :id AND r.environment = :environment
+        AND (:tenant::bigint IS NULL OR r.tenant_id = :tenant OR EXISTS (
+            SELECT FROM ride_parties p WHERE p.ride_id = r.id AND p.tenant_id = :tenant))"""
+)
+
+USE_KEY = Statement(
+    """INSERT INTO idempotency_keys (credential_id, operation, key, body_hash, created_at)
+    VALUES (:credential, :operation, :key, :body_hash, :now) ON CONFLICT DO NOTHING RETURNING key"""
+)
+KEY_USED = Statement(
+    """SELECT body_hash, subject_id FROM idempotency_keys
+    WHERE credential_id = :credential AND operation = :operation AND key = :key"""
+)
+KEY_MADE = Statement(
+    """UPDATE idempotency_keys SET subject_id = :subject
+    WHERE credential_id = :credential AND operation = :operation AND key = :key"""
+)
+LIVE_OFFER = Statement("SELECT offer_id FROM rides WHERE id = :id")
