@@ -1,0 +1,112 @@
+"""What every door declares about itself: dataclasses, nothing to inherit."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cabstand.core.dispatch.model import OfferState
+from cabstand.core.errors import CoreError
+from cabstand.core.events.model import Speaker
+from cabstand.core.rides.model import Actor
+from cabstand.doors.wire import Invalid, WireError
+
+State = TypeVar("State", bound=StrEnum)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusVocabulary(Generic[State]):
+    """One list of status words a door speaks on one of its surfaces.
+
+    `lifecycle` is the part of the table that this surface can meet (its policy, or
+    a supplier's view of any ride). `says` names every state of it. `over` gives the
+    words for a supplier whose offer has ended while the ride lives on; all are final.
+    `may_return` is exact: the words that a watcher can see twice. `beyond` are
+    words accepted though the document does not list them here, each with its reason.
+    `unsaid` and `unheard` account for documented words we never send, or refuse to
+    accept, each with its reason; `aliases` are other documented spellings of a word,
+    accepted as that word.
+    """
+
+    surface: str
+    lifecycle: Mapping[State, Mapping[State, frozenset[Actor]]]
+    says: Mapping[State, str]
+    final: frozenset[str]
+    may_return: frozenset[str] = frozenset()
+    over: Mapping[OfferState, str] = field(default_factory=dict)
+    hears: Mapping[str, State] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    unsaid: Mapping[str, str] = field(default_factory=dict)
+    unheard: Mapping[str, str] = field(default_factory=dict)
+    beyond: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calls(Generic[State]):
+    """Calls of a surface that move a ride by name instead of sending a status word."""
+
+    surface: str
+    lifecycle: Mapping[State, Mapping[State, frozenset[Actor]]]
+    by: Actor
+    moves: Mapping[str, frozenset[State]]  # call -> where the ride may be afterwards
+    still: Mapping[str, str]  # call -> why it moves nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One method of one path, and what answers it."""
+
+    method: str
+    path: str  # below the door's prefix, parameters in braces: "/rides/{id}"
+    summary: str  # what it does, in one line
+    handler: Callable[[Request], Awaitable[Response]]
+    takes_id: bool = False  # the path names a thing by its id, so a foreign or unknown one must be refused
+
+    @property
+    def name(self) -> str:
+        """As the document's list writes it: "GET /rides/{id}"."""
+        return f"{self.method} {self.path}"
+
+    @property
+    def precedence(self) -> tuple[tuple[bool, ...], bool]:
+        """Sorts literal paths before parameters, and HEAD before GET, whose route would answer it."""
+        return tuple(part.startswith("{") for part in self.path.split("/")), self.method != "HEAD"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """A door's manifest: all that its document lists, served or not served for a reason."""
+
+    name: str
+    title: str
+    prefix: str  # where it is mounted, for example "/dispatchapi/api"
+    operations: tuple[Operation, ...]
+    own: tuple[Operation, ...] = ()  # not in the document: ours, such as sandbox tools
+    unserved: Mapping[str, str] = field(default_factory=dict)  # "METHOD /path" -> reason
+    vocabularies: tuple[StatusVocabulary[Any], ...]
+    calls: tuple[Calls[Any], ...] = ()
+    events: Mapping[str, str] = field(default_factory=dict)  # kind -> when it is sent, in one line
+    unserved_events: Mapping[str, str] = field(default_factory=dict)  # kind -> reason
+    codes: Mapping[str, str] = field(default_factory=dict)  # documented error code -> when it is answered
+    unused_codes: Mapping[str, str] = field(default_factory=dict)  # documented error code -> reason
+    errors: Mapping[type[CoreError], tuple[int, str]]  # status, and the door's code ("" for none)
+    render_error: Callable[[Request, CoreError, int, str], Response]  # a refusal of the core, its status and code
+    render_unreadable: Callable[[Request, WireError | Invalid], Response]  # a body or key that cannot be read
+    render_http: Callable[[Request, int], Response]  # no such path, wrong method, a crash
+    speaker: Speaker | None = None  # how it tells facts; None: it sends nothing
+
+    def routes(
+        self, wrapped: Callable[[Operation], Callable[[Request], Awaitable[Response]]] | None = None
+    ) -> list[Route]:
+        """The routes of all operations, ordered so that a literal path is never taken for a parameter.
+
+        `wrapped` makes the endpoint of an operation; by default it is the operation's handler.
+        """
+        operations = sorted((*self.operations, *self.own), key=lambda operation: operation.precedence)
+        return [
+            Route(each.path, wrapped(each) if wrapped else each.handler, methods=[each.method]) for each in operations
+        ]

@@ -1,0 +1,87 @@
+"""What this door answers when the core says no: a table, and how each is written in LoopBack's shape."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cabstand.core import errors as core
+from cabstand.doors.dispatchapi import errors
+from cabstand.doors.wire import Invalid, WireError
+
+MODELS: Final = {
+    "rides": "Ride",
+    "ride": "Ride",
+    "offers": "Offer",
+    "drivers": "Driver",
+    "vehicles": "Vehicle",
+    "companies": "Company",
+    "debtors": "Debtor",
+    "ratings": "Rating",
+    "passengers": "Passenger",
+    "prices": "Price",
+    "integrations": "Integration",
+}
+
+# Core error → (status, code). Those of 422 are written as a validation error of the property that _PROPERTIES names.
+ERRORS: Final[Mapping[type[core.CoreError], tuple[int, str]]] = {
+    core.UnknownKey: (401, "AUTHORIZATION_REQUIRED"),
+    core.NotAllowed: (403, "ACCESS_DENIED"),
+    core.NotFound: (404, "MODEL_NOT_FOUND"),
+    core.IllegalTransition: (422, "transition"),
+    core.OfferOver: (422, "transition"),
+    core.DriverNotAsked: (422, "inclusion"),
+    core.NobodyToAsk: (422, "inclusion"),
+    core.DriverBusy: (422, "busy"),
+    core.KeyUsedForAnother: (422, "uniqueness"),
+    core.Raced: (409, "CONFLICT"),
+}
+_PROPERTIES: Final[Mapping[type[core.CoreError], str]] = {
+    core.IllegalTransition: "status",
+    core.OfferOver: "status",
+    core.DriverNotAsked: "driverId",
+    core.NobodyToAsk: "drivers",
+    core.DriverBusy: "driverId",
+    core.KeyUsedForAnother: "Idempotency-Key",
+}
+
+
+def _path(request: Request) -> str:
+    """The path below this door."""
+    return request.scope["path"].removeprefix(request.scope.get("root_path", "")) or "/"
+
+
+def _model(request: Request) -> str | None:
+    return MODELS.get(_path(request).strip("/").split("/")[0].lower())
+
+
+def refusal(request: Request, error: core.CoreError, status: int, code: str) -> Response:
+    """A no of the core."""
+    model = _model(request) or "Ride"
+    match error:
+        case core.UnknownKey():
+            return errors.unauthorized()
+        case core.NotFound():
+            id = getattr(request.state, "named", None) or request.path_params.get("id", "")
+            return errors.unknown(model, id) if request.method in ("GET", "HEAD") else errors.could_not_find(id)
+    if status == 422:
+        return errors.invalid_property(model, _PROPERTIES[type(error)], code, str(error))
+    return errors.render(status, "Error", str(error), code)
+
+
+def unreadable(request: Request, error: WireError | Invalid) -> Response:
+    """A request that could not be read, or has not the form that is asked for: all of its faults."""
+    if isinstance(error, WireError):
+        return errors.wire_error(error)
+    return errors.invalid(_model(request) or "Ride", error.problems)
+
+
+def http(request: Request, status: int) -> Response:
+    """No such path, no such method on it, or a fault of ours."""
+    if status >= 500:
+        return errors.internal()
+    path, model = _path(request), _model(request)
+    if model:
+        return errors.no_method(model, request.method, path)
+    return errors.no_handler(request.method, path)

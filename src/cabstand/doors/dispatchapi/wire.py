@@ -1,0 +1,348 @@
+"""Message shapes of this door and how they are read (contract section 3). Pure.
+
+What the core has no word for is kept as it was sent, in the ride's document; what only the server may say is ignored.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from cabstand.core.fleet.model import DriverOrigin, DriverStatus, NewDriver, NewVehicle
+from cabstand.core.places import Place
+from cabstand.core.rides.views import Booking, Rider
+from cabstand.doors.dispatchapi.ids import decode
+from cabstand.doors.problems import Problem, ProblemKind
+from cabstand.doors.wire import Invalid, Shape, leftovers
+
+Short = Annotated[str, Meta(max_length=255)]
+Text = Annotated[str, Meta(max_length=4000)]
+Required = Annotated[str, Meta(min_length=1, max_length=255)]
+VehicleType = Literal["saloon", "estate", "bus", "minivan", "limo"]
+Whole = Annotated[int, Meta(ge=0)]
+
+
+class Gps(msgspec.Struct):
+    """A point; requests send strings or numbers."""
+
+    lat: Annotated[float, Meta(ge=-90, le=90)]
+    lng: Annotated[float, Meta(ge=-180, le=180)]
+
+
+class Address(msgspec.Struct):
+    """Address or location: text and GPS are the minimum."""
+
+    internationalAlias: Annotated[str, Meta(min_length=1, max_length=1000)]
+    gps: Gps
+    countryCode: Annotated[str, Meta(max_length=2)] | None = None
+    city: Short | None = None
+    streetName: Short | None = None
+    houseNumber: Short | None = None
+    postalCode: Short | None = None
+    poiCode: Short | None = None
+
+
+class Passenger(msgspec.Struct):
+    """Who is driven; if there is one, all five are required."""
+
+    fname: Required
+    lname: Required
+    email: Required
+    language: Annotated[str, Meta(min_length=1, max_length=35)]
+    phoneNumber: Annotated[str, Meta(min_length=3, max_length=32)]
+
+
+class PaymentMeta(msgspec.Struct):
+    """How it is paid."""
+
+    method: Literal["cash", "debitcard", "creditcard", "bankTransfer", "onAccount", "coupon"]
+    description: Text
+    origin: Literal["inTaxi", "inApp", "online", "invoice"]
+    moment: Literal["beforeRide", "afterRide"]
+    psp: Short | None = None
+
+
+class Metrics(msgspec.Struct):
+    """Metres and seconds; both spellings of the waiting time occur."""
+
+    distance: float | None = None
+    duration: float | None = None
+    waitingtime: float | None = None
+    waitingTime: float | None = None
+
+
+class Price(msgspec.Struct):
+    """Cents including VAT, as sent by the client: no quote of ours. Its breakdown is never summed."""
+
+    total: int
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+    breakdown: dict[str, Any] | None = None
+
+
+class RideMeta(msgspec.Struct):
+    """What the industry asks for besides; other keys are kept."""
+
+    wheelchair: bool | None = None
+    luggage: Whole | None = None
+    childSeats: Whole | None = None
+    babySeats: Whole | None = None
+    guideDog: bool | None = None
+    companion: bool | None = None
+    invoiceReference: Short | None = None
+    cancelationPolicy: Text | None = None  # sic
+    pickupPolicy: Text | None = None
+    requestedDateOnCall: bool | None = None
+
+
+class _Optional(msgspec.Struct, kw_only=True):
+    """What a ride may have, in POST and PATCH alike."""
+
+    destination: Address | None = None
+    note: Text | None = None
+    flightNumber: Short | None = None
+    language: Annotated[str, Meta(max_length=35)] | None = None
+    vehicleType: VehicleType | None = None
+    foreignDispatchId: Short | None = None
+    foreignBookingId: Short | None = None
+    debtorCode: Short | None = None
+    paymentMeta: PaymentMeta | None = None
+    metrics: Metrics | None = None
+    priceMethod: Literal["onMeter", "fixed"] | None = None
+    metricsMethod: Literal["onMeter", "fixed"] | None = None
+    meta: RideMeta | None = None
+    foreignMeta: dict[str, Any] | None = None
+    passenger: Passenger | None = None
+    price: Price | None = None
+    driverId: Short | None = None
+    vehicleId: Short | None = None
+
+
+Count = Annotated[int, Meta(ge=1, le=999)]
+NewWord = Literal["requested", "unassigned", "matching", "assigned", "accepted"]
+Word = Literal[
+    "requested", "unassigned", "matching", "assigned", "accepted", "driving_to_pickup", "arrived_at_pickup",
+    "started", "completed", "canceled", "canceled_driver", "canceled_passenger",
+]  # fmt: skip
+
+
+class NewRide(_Optional, kw_only=True):
+    """POST /rides."""
+
+    passengerCount: Count
+    departure: Address
+    requestedDate: datetime
+    status: NewWord | None = None
+
+
+class RidePatch(_Optional, kw_only=True):
+    """PATCH /rides/{id}: the top-level properties that are there replace what was."""
+
+    passengerCount: Count | None = None
+    departure: Address | None = None
+    requestedDate: datetime | None = None
+    status: Word | None = None
+
+
+class VehicleStatus(msgspec.Struct):
+    """An object, though the table says String (contradiction 12)."""
+
+    state: Required
+    description: Text | None = None
+    code: int | None = None
+    origin: Short | None = None
+
+
+class VehicleMessage(msgspec.Struct):
+    """POST /vehicles."""
+
+    brand: Required
+    maxPassengers: Annotated[int, Meta(ge=1, le=100)]
+    licensePlate: Annotated[str, Meta(min_length=1, max_length=32)]
+    type: VehicleType
+    status: VehicleStatus
+    location: Address
+    model: Short | None = None
+    formattedLicensePlate: Short | None = None
+    healthChecked: bool | None = None
+
+
+class DriverMessage(msgspec.Struct):
+    """POST /drivers."""
+
+    fname: Required
+    lname: Required
+    phoneNumber: Annotated[str, Meta(min_length=3, max_length=32)]
+    emailAddress: Short | None = None
+    status: Literal["pending", "accepted", "blocked", "removed"] | None = None
+    type: Literal["driver", "operator", "admin"] | None = None
+    ssn: Short | None = None
+    activeVehicleId: Short | None = None
+
+
+class OfferSettings(msgspec.Struct):
+    """Seconds."""
+
+    maxOfferTime: Annotated[int, Meta(ge=1, le=86_400)] | None = None
+
+
+class OfferMessage(msgspec.Struct):
+    """POST /offers, of type `driver` with `drivers`."""
+
+    type: Literal["driver"]
+    productType: Literal["ride"]
+    productId: Required
+    drivers: Annotated[list[Short], Meta(min_length=1, max_length=500)]
+    settings: OfferSettings | None = None
+
+
+class OfferPatch(msgspec.Struct):
+    """PATCH /offers/{id}: an answer."""
+
+    status: Literal["accepted", "declined", "canceled"]
+    driverId: Short | None = None
+
+
+NEW_RIDE = Shape(NewRide, strict=False)
+RIDE_PATCH = Shape(RidePatch, strict=False)
+VEHICLE = Shape(VehicleMessage, strict=False)
+DRIVER = Shape(DriverMessage, strict=False)
+OFFER = Shape(OfferMessage, strict=False)
+OFFER_PATCH = Shape(OfferPatch, strict=False)
+
+# Known to this door only, kept in the ride's document as sent.
+DOCUMENT = (
+    "foreignDispatchId", "debtorCode", "paymentMeta", "metrics", "priceMethod", "metricsMethod", "meta", "foreignMeta",
+    "price",
+)  # fmt: skip
+# Said by the server only: what a client sends of these is ignored.
+SERVERS = frozenset({
+    "id", "intId", "origin", "eta", "type", "vehicleStatus", "events", "operatorId", "rideId", "companyId", "userId",
+    "passengerId", "shiftId", "rideLogId", "created", "modified", "expired", "statusModified", "daAppId",
+    "installationId",
+})  # fmt: skip
+ALIASES = frozenset({"matching", "accepted"})  # other words of the seed, kept literally until the ride moves
+DEFAULT_OFFER_SECONDS = 120
+
+
+def place(address: Address | None) -> Place | None:
+    """An address as a place."""
+    if address is None:
+        return None
+    return Place(
+        label=address.internationalAlias,
+        lat=address.gps.lat,
+        lng=address.gps.lng,
+        country=address.countryCode,
+        city=address.city,
+        street=address.streetName,
+        house_number=address.houseNumber,
+        postal_code=address.postalCode,
+        poi_code=address.poiCode,
+    )
+
+
+def rider(passenger: Passenger | None) -> Rider | None:
+    """A passenger as a rider."""
+    if passenger is None:
+        return None
+    return Rider(
+        first_name=passenger.fname,
+        last_name=passenger.lname,
+        phone=passenger.phoneNumber,
+        email=passenger.email,
+        language=passenger.language,
+    )
+
+
+def booking(message: NewRide) -> Booking:
+    """POST /rides as a booking."""
+    pickup = place(message.departure)
+    assert pickup is not None, "departure is required"
+    return Booking(
+        pickup_at=message.requestedDate,
+        passenger_count=message.passengerCount,
+        pickup=pickup,
+        dropoff=place(message.destination),
+        vehicle_class=message.vehicleType,
+        note=message.note,
+        flight_number=message.flightNumber,
+        language=message.language,
+        rider=rider(message.passenger),
+        reference=message.foreignBookingId,
+    )
+
+
+def document(raw: Mapping[str, Any], shape: Shape[Any]) -> dict[str, Any]:
+    """What of a ride's body only this door knows: its own properties as sent, unknown ones, the rest of addresses.
+
+    Of objects kept as sent nothing counts as left over. A property sent as null is there, with None.
+    """
+    unknown = leftovers(raw, shape)
+    kept = {name: value for name, value in unknown.items() if name not in SERVERS and name not in DOCUMENT}
+    return {**kept, **{name: raw[name] for name in DOCUMENT if name in raw}}
+
+
+def vehicle(message: VehicleMessage) -> NewVehicle:
+    """POST /vehicles as a vehicle."""
+    return NewVehicle(
+        origin=DriverOrigin.DISPATCHAPI,
+        make=message.brand,
+        model=message.model,
+        vehicle_class=message.type,
+        seats=message.maxPassengers,
+        plate=message.licensePlate,
+        state=message.status.state,
+    )
+
+
+def driver(message: DriverMessage) -> NewDriver:
+    """POST /drivers as a driver. Raises Invalid if `activeVehicleId` is no id of a vehicle."""
+    vehicle_id = None
+    if message.activeVehicleId:
+        vehicle_id = decode("vehicle", message.activeVehicleId)
+        if vehicle_id is None:
+            raise Invalid((unknown_reference("activeVehicleId", message.activeVehicleId),))
+    return NewDriver(
+        origin=DriverOrigin.DISPATCHAPI,
+        first_name=message.fname,
+        last_name=message.lname,
+        phone=message.phoneNumber,
+        email=message.emailAddress,
+        status=DriverStatus(message.status or "pending"),
+        role=message.type or "driver",
+        vehicle_id=vehicle_id,
+    )
+
+
+def vehicle_document(message: VehicleMessage, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a vehicle only this door knows."""
+    plate = "".join(character for character in message.licensePlate if character.isalnum()).upper()
+    gps = {"lat": message.location.gps.lat, "lng": message.location.gps.lng}
+    kept = {name: value for name, value in leftovers(raw, VEHICLE).items() if name not in SERVERS}
+    return {
+        **kept,
+        "formattedLicensePlate": message.formattedLicensePlate or plate,
+        "location": {**raw["location"], "gps": gps},
+        "status": {name: value for name, value in raw["status"].items() if name != "state"},
+        **({"healthChecked": message.healthChecked} if message.healthChecked is not None else {}),
+    }
+
+
+def driver_document(message: DriverMessage, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a driver only this door knows."""
+    kept = {name: value for name, value in leftovers(raw, DRIVER).items() if name not in SERVERS}
+    return {**kept, **({"ssn": message.ssn} if message.ssn is not None else {})}
+
+
+def offer_document(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an offer only this door knows."""
+    return {
+        name: value for name, value in leftovers(raw, OFFER).items() if name not in {*SERVERS, "status", "settings"}
+    }
+
+
+def unknown_reference(path: str, value: object) -> Problem:
+    """A property that should name an object of the caller's, and does not."""
+    return Problem(path=path, code=ProblemKind.INCLUSION, message="names nothing of yours", value=value)
