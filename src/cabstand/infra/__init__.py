@@ -1,0 +1,1 @@
+"""Machinery around the core: database, jobs, deliveries, logs, metrics."""

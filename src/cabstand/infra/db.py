@@ -1,0 +1,159 @@
+"""The connection pool, transactions and the numbered migrations."""
+
+import asyncio
+import hashlib
+import importlib.resources
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from cabstand.core.database import Connection
+
+MIGRATION_LOCK = 0x636162  # "cab"
+MINIMUM_VERSION = 15
+
+
+class MigrationError(Exception):
+    """The database cannot be brought to this version of Cabstand."""
+
+
+if TYPE_CHECKING:
+    _AsyncpgConnection = asyncpg.Connection[asyncpg.Record]
+else:
+    _AsyncpgConnection = asyncpg.Connection
+
+
+class _PlainConnection(_AsyncpgConnection):
+    """Goes back to the pool without a reset: that round trip costs a quarter of a select, and we set nothing."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+class Pool:
+    """The application's connections and the signal that wakes its workers."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self.pool = pool
+        self._wakers: set[asyncio.Event] = set()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """One connection, each statement its own transaction."""
+        connection = await self.pool.acquire()
+        try:
+            yield connection
+        finally:
+            await self.pool.release(connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """One connection inside BEGIN … COMMIT; an exception rolls everything back."""
+        async with self.connection() as connection:
+            await connection.execute("BEGIN")
+            try:
+                yield connection
+            except BaseException:
+                await connection.execute("ROLLBACK")
+                raise
+            await connection.execute("COMMIT")
+
+    def wake(self) -> None:
+        """Let the workers of this process look now instead of at their next poll."""
+        for event in self._wakers:
+            event.set()
+
+    def waker(self) -> asyncio.Event:
+        """An event of its own for a worker; set by `wake`."""
+        event = asyncio.Event()
+        self._wakers.add(event)
+        return event
+
+    async def close(self) -> None:
+        """Wait for connections in use, then close all."""
+        await self.pool.close()
+
+
+async def open_pool(dsn: str, *, size: int = 20) -> Pool:
+    """Connect; `size` connections at most."""
+    pool: asyncpg.Pool[asyncpg.Record] = await asyncpg.create_pool(
+        dsn,
+        min_size=2,
+        max_size=size,
+        connection_class=_PlainConnection,
+        max_inactive_connection_lifetime=0,
+        statement_cache_size=1000,
+        max_cacheable_statement_size=0,
+        command_timeout=30,
+        server_settings={"application_name": "cabstand", "timezone": "UTC"},
+    )
+    return Pool(pool)
+
+
+def migrations() -> list[tuple[int, str, str]]:
+    """All migrations of this version: (number, name, SQL), in order."""
+    folder = importlib.resources.files("cabstand.infra") / "migrations"
+    files = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return [(int(name[:4]), name, (folder / name).read_text()) for name in files]
+
+
+def _checksum(sql: str) -> str:
+    return hashlib.sha256(sql.encode()).hexdigest()[:16]
+
+
+async def migrate(dsn: str, now: datetime) -> list[str]:
+    """Apply what is missing, one process at a time; returns the names of what was applied.
+
+    Refuses a server older than 15, a migration that was edited after it was applied, and a database that a newer
+    version of Cabstand has already changed. Each file is one transaction with a lock time-out of 10 s.
+    """
+    connection = await asyncpg.connect(dsn, timeout=10)
+    try:
+        if connection.get_server_version().major < MINIMUM_VERSION:
+            found = connection.get_server_version().major
+            raise MigrationError(f"PostgreSQL {found} is too old: Cabstand needs {MINIMUM_VERSION} or newer.")
+        await connection.execute("SET lock_timeout = '60s'")
+        await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS schema_migrations"
+            " (number integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL)"
+        )
+        return await _apply_missing(connection, now)
+    except asyncpg.LockNotAvailableError:
+        raise MigrationError("Another process has held the migration lock for a minute; try again later.") from None
+    finally:
+        await connection.close()
+
+
+async def pending(connection: "asyncpg.Connection[Any] | Connection") -> list[str]:
+    """Names of migrations that the database lacks; all of them if it was never migrated."""
+    exists = await connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL")
+    done = set()
+    if exists:
+        done = {row["number"] for row in await connection.fetch("SELECT number FROM schema_migrations")}
+    return [name for number, name, _ in migrations() if number not in done]
+
+
+async def _apply_missing(connection: "asyncpg.Connection[Any]", now: datetime) -> list[str]:
+    applied = {r["number"]: r for r in await connection.fetch("SELECT number, name, checksum FROM schema_migrations")}
+    known = {number for number, _, _ in migrations()}
+    if newer := sorted(set(applied) - known):
+        raise MigrationError(f"The database was made by a newer Cabstand (migration {newer[-1]}): upgrade the program.")
+    done = []
+    for number, name, sql in migrations():
+        if number in applied:
+            if applied[number]["checksum"] != _checksum(sql):
+                raise MigrationError(f"Migration {name} was changed after it was applied to this database.")
+            continue
+        async with connection.transaction():
+            await connection.execute("SET LOCAL lock_timeout = '10s'")
+            await connection.execute("SET LOCAL statement_timeout = '10min'")
+            await connection.execute(sql)
+            await connection.execute(
+                "INSERT INTO schema_migrations VALUES ($1, $2, $3, $4)", number, name, _checksum(sql), now
+            )
+        done.append(name)
+    return done
