@@ -165,14 +165,16 @@ async def advance(
     by: Actor,
     *,
     hold: Hold | None = None,
+    stamped: bool = True,
     now: datetime,
 ) -> None:
     """Take a ride forward to `to`, with all that follows; in a transaction.
 
     Already there is success without a fact. Raises NotFound, IllegalTransition, Raced. A step that gives the ride to
-    somebody (from unassigned to assigned or further) needs `hold`, and makes an offer born accepted.
+    somebody (from unassigned to assigned or further) needs `hold`, and makes an offer born accepted. Not `stamped`: it
+    is so, but nobody said since when.
     """
-    row = await statements.advance(to, by).row(
+    row = await statements.advance(to, by, stamped=stamped).row(
         connection, id=id, now=now, holder=hold.supplier_id if hold else None, **_by(access, by)
     )
     if row is None:

@@ -53,7 +53,14 @@ def _values(ways: Iterable[tuple[Walk, bool | None]]) -> str:
 
 
 def step(
-    ways: str, by: Actor, *, also_from: str = "", where: str = "r.id = :id", offer: str = "", holder: str = ""
+    ways: str,
+    by: Actor,
+    *,
+    also_from: str = "",
+    where: str = "r.id = :id",
+    offer: str = "",
+    holder: str = "",
+    stamped: bool = True,
 ) -> str:
     """The conditional update: checks, moves, stamps, locks. Returns the ride with `before`, `path`, `taken`, `lost`.
 
@@ -71,7 +78,8 @@ def step(
         holder_id = CASE WHEN legal.lost THEN NULL
             WHEN legal.taken THEN {holder or ":holder::bigint"} ELSE r.holder_id END,
         assigned_at = CASE WHEN legal.lost THEN NULL
-            WHEN {to} IN ('reserved', 'assigned') THEN coalesce(r.assigned_at, :now) ELSE r.assigned_at END,
+            WHEN {to} IN ('reserved', 'assigned') THEN coalesce(r.assigned_at, {":now" if stamped else "NULL"})
+            ELSE r.assigned_at END,
         arrived_at = CASE WHEN legal.lost THEN NULL WHEN {to} = 'arrived' THEN :now ELSE r.arrived_at END,
         boarded_at = CASE WHEN {to} = 'on_board' THEN :now ELSE r.boarded_at END,
         ended_at = CASE WHEN {to} IN ({ended}) THEN :now ELSE r.ended_at END
@@ -98,9 +106,9 @@ def progress(to: RideState, by: Actor, documents: str | None) -> Statement:
 
 
 @cache
-def advance(to: RideState, by: Actor) -> Statement:
+def advance(to: RideState, by: Actor, *, stamped: bool) -> Statement:
     """The first statement of a transaction that takes a ride forward."""
-    return Statement(step(ways_to(to, by), by))
+    return Statement(step(ways_to(to, by), by, stamped=stamped))
 
 
 @cache

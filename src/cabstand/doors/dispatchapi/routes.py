@@ -64,7 +64,8 @@ async def create_ride(request: Request) -> Response:
         if not taken:
             return view
         hold = await _hold(connection, access, message)
-        await rides.advance(connection, access, view.id, RideState.ASSIGNED, Actor.DISPATCH, hold=hold, now=now)
+        to, by = RideState.ASSIGNED, Actor.DISPATCH
+        await rides.advance(connection, access, view.id, to, by, hold=hold, stamped=False, now=now)
         return await rides.read(connection, access, view.id, documents=documents.RIDES)
 
     async def book_once(connection: Connection) -> RideView:
