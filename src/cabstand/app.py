@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from cabstand.core.access.model import Environment
-from cabstand.core.access.secrets import Seal
+from cabstand.core.access.secrets import WEBHOOK, Seal
 from cabstand.core.access.service import Keyring
 from cabstand.core.clock import Clock, utcnow
 from cabstand.core.database import Connection
@@ -27,8 +27,8 @@ from cabstand.doors.edge import Services
 from cabstand.doors.wire import Invalid, WireError, json_response
 from cabstand.infra import fanout, jobs
 from cabstand.infra.db import Pool
-from cabstand.infra.deliveries.sender import Sender
 from cabstand.infra.deliveries.retention import delete_old
+from cabstand.infra.deliveries.sender import Sender
 from cabstand.infra.log import logger
 from cabstand.infra.metrics import Metrics
 from cabstand.infra.web import DOOR, OPERATION, RequestLog, Unwell, health_endpoint, metrics_endpoint
@@ -36,7 +36,6 @@ from cabstand.settings import Settings
 
 NIGHTLY = "nightly"
 SPEAKERS = {door.name: door.speaker for door in DOORS if door.speaker is not None}
-WEBHOOK = "webhook"  # the purpose under which destinations' secrets are sealed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,8 +131,7 @@ def _named(door: Door, operation: Operation) -> Callable[[Request], Awaitable[Re
 
 def _check(pool: Pool) -> Callable[[], Awaitable[Unwell | None]]:
     async def check() -> Unwell | None:
-        async with pool.connection() as connection:
-            await connection.fetchval("SELECT 1")
+        await pool.check()
         return None
 
     return check

@@ -61,6 +61,11 @@ class Pool:
                 raise
             await connection.execute("COMMIT")
 
+    async def check(self) -> None:
+        """Raises if the database does not answer."""
+        async with self.connection() as connection:
+            await connection.execute("SELECT 1")
+
     def wake(self) -> None:
         """Let the workers of this process look now instead of at their next poll."""
         for event in self._wakers:

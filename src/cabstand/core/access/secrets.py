@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from cabstand.core.access.model import Environment
 
+WEBHOOK = "webhook"
+"""The purpose under which the secrets of webhooks are sealed."""
 _PREFIX = {Environment.SANDBOX: "cbs_test_", Environment.LIVE: "cbs_live_"}
 _NONCE = 12
 

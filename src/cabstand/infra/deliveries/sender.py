@@ -150,7 +150,7 @@ class Sender:
             if (delivery := held.queue.take()) is None:
                 if held.wants_more:
                     continue
-                if held.in_flight == 0:
+                if held.in_flight == 0 and not held.loading.locked():
                     return
                 await held.rest(_LOOK_SECONDS)
                 continue

@@ -1,0 +1,119 @@
+"""credentials.json: the documented shape, keys that work, and keys that stay."""
+
+import json
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cabstand.commands.handout import hand_out
+from cabstand.core.access import service, store
+from cabstand.core.access.model import Access
+from cabstand.core.access.secrets import key_hash
+from cabstand.core.clock import utcnow
+from cabstand.infra.db import Pool, open_pool
+from tests.conftest import make_database
+
+pytestmark = pytest.mark.anyio
+BASE = "http://127.0.0.1:8080"
+
+
+@pytest.fixture
+async def own(server_dsn: str) -> AsyncIterator[Pool]:
+    """A database of the test's own: the demonstration tenants have fixed names."""
+    opened = await open_pool(await make_database(server_dsn), size=2)
+    yield opened
+    await opened.close()
+
+
+async def handed_out(pool: Pool, file: Path, base_url: str = BASE) -> dict[str, Any]:
+    async with pool.transaction() as connection:
+        content = await hand_out(connection, file, base_url, utcnow(), company_id=lambda id: f"{id:024x}")
+    assert json.loads(file.read_text()) == content
+    return content
+
+
+async def access(pool: Pool, key: str) -> Access | None:
+    async with pool.connection() as connection:
+        return await store.find(connection, key_hash(key))
+
+
+async def test_the_file_has_its_documented_shape_and_working_keys(own: Pool, tmp_path: Path) -> None:
+    content = await handed_out(own, tmp_path / "credentials.json")
+    assert os.stat(tmp_path / "credentials.json").st_mode & 0o777 == 0o600
+    assert os.listdir(tmp_path) == ["credentials.json"]
+    assert list(content) == ["base_url", "doors", "demonstration"]
+    door = content["doors"]["dispatchapi"]
+    assert (content["base_url"], door["base_url"]) == (BASE, f"{BASE}/dispatchapi/api")
+    assert list(content["demonstration"]) == ["dam-drivers", "frota-paulista"]
+    async with own.connection() as connection:
+        tenants = await store.tenants(connection, ["canal-cabs", "dam-drivers", "frota-paulista"])
+    kinds = {"key": "booking", "dispatch_key": "dispatch", "partner_key": "partner"}
+    for slug, place in {"canal-cabs": door, **content["demonstration"]}.items():
+        for environment in ("sandbox", "live"):
+            values = dict(place[environment])
+            assert values.pop("company_id") == f"{tenants[slug].id:024x}"
+            assert set(values) == set(kinds) - (set() if slug == "canal-cabs" else {"partner_key"})
+            for name, key in values.items():
+                found = await access(own, key)
+                assert found is not None
+                assert (found.tenant_id, found.environment) == (tenants[slug].id, environment)
+                assert (found.door, found.kind) == ("dispatchapi", kinds[name])
+    assert all(tenant.demonstration for tenant in tenants.values())
+
+
+async def test_a_warm_start_keeps_every_key_and_says_the_new_address(own: Pool, tmp_path: Path) -> None:
+    file = tmp_path / "credentials.json"
+    first = await handed_out(own, file)
+    second = await handed_out(own, file, "http://localhost:9000")
+    assert second["base_url"] == "http://localhost:9000"
+    assert second["doors"]["dispatchapi"].pop("base_url") == "http://localhost:9000/dispatchapi/api"
+    first["doors"]["dispatchapi"].pop("base_url")
+    assert (second["doors"], second["demonstration"]) == (first["doors"], first["demonstration"])
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"doors": {"dispatchapi": {"live": 5}}}', "\xff"])
+async def test_a_lost_or_broken_file_gets_new_keys_and_the_old_ones_end(
+    own: Pool, tmp_path: Path, content: str
+) -> None:
+    file = tmp_path / "credentials.json"
+    old = (await handed_out(own, file))["doors"]["dispatchapi"]["live"]["key"]
+    found = await access(own, old)
+    assert found is not None
+    assert found.credential_id is not None
+    async with own.transaction() as connection:
+        await service.set_webhook(connection, found.credential_id, "https://a.nl", None)
+    file.write_bytes(content.encode("latin-1"))
+    new = (await handed_out(own, file))["doors"]["dispatchapi"]["live"]["key"]
+    assert await access(own, old) is None
+    renewed = await access(own, new)
+    assert renewed is not None
+    async with own.connection() as connection:
+        rows = await store.credentials(connection, tenant="canal-cabs", revoked=True)
+    assert [row["url"] for row in rows if row["id"] == renewed.credential_id] == ["https://a.nl"]
+
+
+async def test_only_what_does_not_work_is_replaced(own: Pool, tmp_path: Path) -> None:
+    file = tmp_path / "credentials.json"
+    first = await handed_out(own, file)
+    live = first["doors"]["dispatchapi"]["live"]
+    edited = json.loads(file.read_text())
+    edited["doors"]["dispatchapi"]["live"]["key"] = live["dispatch_key"]  # works, but is that of another credential
+    file.write_text(json.dumps(edited))
+    revoked = await access(own, first["demonstration"]["dam-drivers"]["live"]["key"])
+    assert revoked is not None
+    assert revoked.credential_id is not None
+    async with own.transaction() as connection:
+        await service.revoke(connection, revoked.credential_id, utcnow())
+    second = await handed_out(own, file)
+    again = second["doors"]["dispatchapi"]["live"]
+    assert again["key"] not in (live["key"], live["dispatch_key"])
+    assert {name: again[name] for name in ("dispatch_key", "partner_key")} == {
+        name: live[name] for name in ("dispatch_key", "partner_key")
+    }
+    dam, before = second["demonstration"]["dam-drivers"], first["demonstration"]["dam-drivers"]
+    assert dam["live"]["key"] != before["live"]["key"]
+    assert await access(own, dam["live"]["key"]) is not None
+    assert dam["sandbox"] == before["sandbox"]
