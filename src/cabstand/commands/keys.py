@@ -115,7 +115,7 @@ def webhook(
     target = None if url == "none" else url
     _check(target, settings)
     secret = f"cbs_hook_{secrets.token_urlsafe(24)}" if sign else None
-    sealed = _sealed(secret, id, settings, data) if secret else None
+    sealed = _sealed(secret, settings, data) if secret else None
 
     async def work(pool: Pool) -> None:
         async with pool.transaction() as connection:
@@ -140,7 +140,7 @@ def _check(url: str | None, settings: Settings) -> None:
         show.note(warning)
 
 
-def _sealed(secret: str, id: int, settings: Settings, data: Path) -> bytes:
+def _sealed(secret: str, settings: Settings, data: Path) -> bytes:
     if settings.database_url and settings.secret_key is None and not (data / "secret").exists():
         raise UserError("Set CABSTAND_SECRET_KEY to that of the exchange: the secret is sealed with it.")
     return Seal(database.secret_key(settings, data)).close(secret, purpose=WEBHOOK)

@@ -21,6 +21,10 @@ _MESSAGES = Statement(
     WHERE m.environment = 'live' AND (:recipient::text IS NULL OR m.recipient = :recipient)
     ORDER BY m.id DESC LIMIT :limit"""
 )
+_TIMELINE = Statement(
+    """SELECT version, kind, before, after, implied, actor, at FROM events
+    WHERE subject = 'ride' AND subject_id = :ride ORDER BY version"""
+)
 
 
 async def clock(connection: Connection) -> datetime:
@@ -39,3 +43,8 @@ async def backlog(connection: Connection, now: datetime) -> "asyncpg.Record":
 async def live_messages(connection: Connection, recipient: str | None, limit: int) -> "list[asyncpg.Record]":
     """Kept messages of the live environment, the newest first."""
     return await _MESSAGES.rows(connection, recipient=recipient, limit=limit)
+
+
+async def timeline(connection: Connection, ride: int) -> "list[asyncpg.Record]":
+    """A ride's facts in their order."""
+    return await _TIMELINE.rows(connection, ride=ride)

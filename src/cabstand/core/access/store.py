@@ -29,6 +29,7 @@ SET_WEBHOOK = Statement(
                     WHERE destination_id = destinations.id AND state = 'pending')
     RETURNING id"""
 )
+WEBHOOK_OF = Statement("SELECT url, sealed_secret FROM destinations WHERE credential_id = :id")
 LIST = Statement(
     """SELECT c.id, t.slug AS tenant, c.environment, c.door, c.kind, c.name, c.hint, c.created_at, c.revoked_at,
         d.url, d.sealed_secret IS NOT NULL AS signed
@@ -100,3 +101,9 @@ async def credentials(connection: Connection, *, tenant: str | None, revoked: bo
 async def tenants(connection: Connection, slugs: list[str]) -> dict[str, Tenant]:
     """Tenants by slug; unknown ones are left out."""
     return {row["slug"]: Tenant(**row) for row in await TENANTS.rows(connection, slugs=slugs)}
+
+
+async def webhook_of(connection: Connection, id: int) -> tuple[str | None, bytes | None]:
+    """Where a credential's events go and the sealed secret that signs them; (None, None) if nowhere."""
+    row = await WEBHOOK_OF.row(connection, id=id)
+    return (row["url"], row["sealed_secret"]) if row else (None, None)

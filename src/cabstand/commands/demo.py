@@ -1,0 +1,193 @@
+"""`cabstand demo`: one ride through each door, on the exchange that runs here or on one started for it."""
+
+import asyncio
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cabstand.commands import database, store
+from cabstand.commands.errors import UserError
+from cabstand.commands.options import DATA, Data
+from cabstand.core.access import service as access
+from cabstand.core.access.secrets import key_hash
+from cabstand.core.access.store import find, webhook_of
+from cabstand.doors.dispatchapi.ids import decode
+from cabstand.infra.db import Pool, open_pool
+from cabstand.sim import dispatchapi
+from cabstand.sim.stage import Inbox, Stage, StepFailed, inboxes
+
+START_SECONDS = 120
+STOP_SECONDS = 30
+console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=120)
+
+
+def demo(data: Data = DATA) -> None:
+    """Take one ride through each door and show what every side saw; exit 1 if a step failed."""
+    with _exchange(data) as (folder, credentials):
+        ok = asyncio.run(_play(folder, credentials))
+    if not ok:
+        raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def _exchange(data: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The exchange that runs on `data`, or one of our own for the time of the demo: its folder and its keys."""
+    found = _answering(data)
+    if found is not None:
+        console.print(f"On the exchange that runs at [bold]{found['base_url']}[/bold]\n")
+        yield data, found
+        return
+    with tempfile.TemporaryDirectory(prefix="cabstand-demo-", ignore_cleanup_errors=True) as folder:
+        own = Path(folder)
+        own.chmod(0o755)  # PostgreSQL may run as another user, and must reach its files
+        command = [sys.executable, "-m", "cabstand", "up", "--port", "0", "--data", folder]
+        with (own / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+            try:
+                credentials = _wait_until_it_answers(own, process)
+                console.print(f"On an exchange started for it at [bold]{credentials['base_url']}[/bold]\n")
+                yield own, credentials
+            finally:
+                process.send_signal(signal.SIGTERM)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(STOP_SECONDS)
+                process.kill()
+
+
+def _answering(data: Path) -> dict[str, Any] | None:
+    """What credentials.json says, if the exchange it tells of answers."""
+    try:
+        credentials: dict[str, Any] = json.loads((data / "credentials.json").read_bytes())
+        with urllib.request.urlopen(f"{credentials['base_url']}/health", timeout=5) as response:
+            return credentials if response.status == 200 else None
+    except (OSError, ValueError, KeyError, urllib.error.URLError):
+        return None
+
+
+def _wait_until_it_answers(own: Path, process: "subprocess.Popen[bytes]") -> dict[str, Any]:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise UserError(f"The exchange could not be started:\n{(own / 'log').read_text()}")
+        if credentials := _answering(own):
+            return credentials
+        time.sleep(0.1)
+    raise UserError(f"The exchange did not answer within {START_SECONDS} seconds.")
+
+
+async def _play(folder: Path, credentials: Mapping[str, Any]) -> bool:
+    """Tell the story of each door; whether all went well."""
+    door = credentials["doors"]["dispatchapi"]
+    ours, theirs = door["live"], credentials["demonstration"]["dam-drivers"]["live"]
+    keys = (ours["key"], ours["dispatch_key"], theirs["dispatch_key"])
+    console.print("[bold]dispatchapi[/bold]: booked at Canal Cabs, declined there, served by Dam Drivers")
+    try:
+        async with (
+            _connected(folder) as pool,
+            inboxes(*dispatchapi.APPS) as boxes,
+            _listening(pool, dict(zip(keys, boxes.values(), strict=True))),
+            aiohttp.ClientSession() as http,
+        ):
+            told = await dispatchapi.tell(Stage(http, door["base_url"], _tick), ours, theirs, boxes)
+            await _show_timeline(pool, told.ride_id)
+    except StepFailed:
+        console.print(
+            "If webhooks are what is missing: an exchange that listens for other machines sends none to this one"
+        )
+        console.print("unless CABSTAND_ALLOW_LOOPBACK_HOOKS=1 is set. `cabstand deliveries list` shows what was tried.")
+        return False
+    _show_sides(told)
+    _show_inboxes(boxes)
+    return True
+
+
+@contextlib.asynccontextmanager
+async def _connected(folder: Path) -> AsyncIterator[Pool]:
+    dsn = database.settings().database_url or database.running(folder)
+    if dsn is None:
+        raise UserError(f"No database runs on {folder}.")
+    pool = await open_pool(dsn, size=2)
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+@contextlib.asynccontextmanager
+async def _listening(pool: Pool, by_key: Mapping[str, Inbox]) -> AsyncIterator[None]:
+    """Send the apps' webhooks to our inboxes for the time of the story, then where they went before."""
+    before: dict[int, tuple[str | None, bytes | None]] = {}
+    async with pool.transaction() as connection:
+        for key, inbox in by_key.items():
+            found = await find(connection, key_hash(key))
+            if found is None or found.credential_id is None:
+                raise UserError("credentials.json has a key that is no longer in force: start `cabstand up` again.")
+            before[found.credential_id] = await webhook_of(connection, found.credential_id)
+            await access.set_webhook(connection, found.credential_id, inbox.url, None)
+    try:
+        yield
+    finally:
+        async with pool.transaction() as connection:
+            for id, (url, sealed_secret) in before.items():
+                await access.set_webhook(connection, id, url, sealed_secret)
+
+
+def _tick(ok: bool, what: str) -> None:
+    console.print(f"  [green]✓[/green] {what}" if ok else f"  [red]✗ {what}[/red]", soft_wrap=True)
+
+
+async def _show_timeline(pool: Pool, ride_id: str) -> None:
+    """The ride's facts, as the exchange keeps them."""
+    async with pool.connection() as connection:
+        facts = await store.timeline(connection, decode("ride", ride_id) or 0)
+    shown = Table("fact", "at (UTC)", "what", "from", "to", "by", title="Timeline of the ride", title_justify="left")
+    for fact in facts:
+        what = f"{fact['kind']} (implied)" if fact["implied"] else fact["kind"]
+        moved = ("", "") if fact["before"] == fact["after"] else (fact["before"] or "", fact["after"] or "")
+        shown.add_row(str(fact["version"]), f"{fact['at']:%H:%M:%S.%f}"[:-3], what, *moved, fact["actor"])
+    console.print()
+    console.print(shown)
+
+
+def _show_sides(told: dispatchapi.Told) -> None:
+    """The ride as its booker and its supplier read it."""
+    shown = Table("", "the booker sees", "the supplier sees", title="The two sides", title_justify="left")
+    for name in sorted({*told.booker, *told.supplier}):
+        sides = [_short(side.get(name)) for side in (told.booker, told.supplier)]
+        shown.add_row(name, *sides)
+    console.print()
+    console.print(shown)
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "–"  # noqa: RUF001
+    if isinstance(value, dict):
+        value = value.get("internationalAlias") or value.get("fname") or json.dumps(value)
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _show_inboxes(boxes: Mapping[str, Inbox]) -> None:
+    """The webhooks that each app got."""
+    shown = Table("app", "webhook", "status", "event id", title="Webhooks received", title_justify="left")
+    for inbox in boxes.values():
+        for number, event in enumerate(inbox.events):
+            app = inbox.app if number == 0 else ""
+            shown.add_row(app, event["event_type"], event["meta"].get("status", ""), event["id"])
+        shown.add_section()
+    console.print()
+    console.print(shown)
