@@ -12,6 +12,7 @@ from cabstand.core.rides.model import (
     POLICIES,
     TRANSITIONS,
     Actor,
+    OnGivingUp,
     Policy,
     PolicyName,
     RideState,
@@ -25,6 +26,18 @@ from cabstand.doors.base import Calls, Door, Operation, StatusVocabulary
 
 NOTE = "<!-- Made from the code by `cabstand docs`; do not edit. -->"
 NOT_DRAWN = (RideState.CANCELLED_BY_PASSENGER, RideState.CANCELLED_BY_DISPATCH)
+ACTORS: Mapping[Actor, str] = {
+    Actor.PASSENGER: "the passenger, or whoever booked for him",
+    Actor.DRIVER: "the driver of the ride",
+    Actor.SUPPLIER: "a fleet, company or operator that has the ride, or an offer of it",
+    Actor.DISPATCH: "the owner's dispatch: the platform, the dispatch software of the company that booked, the sandbox",
+    Actor.SYSTEM: "timers",
+}
+ON_GIVING_UP: Mapping[OnGivingUp, str] = {
+    OnGivingUp.ENDS: "the ride ends",
+    OnGivingUp.SEARCHES_AGAIN: "it is searched for again",
+    OnGivingUp.WAITS: "it waits for dispatch software to decide",
+}
 
 
 def pages() -> dict[str, str]:
@@ -50,23 +63,32 @@ def lifecycle_page() -> str:
     """States, edges and policies of a ride, and every door's words for its states, in Markdown."""
     return _page(
         "The life of a ride",
-        "One table says which state may follow which, and who may make the change. "
-        "Its parts are in force per booking: the policy is fixed when the ride is booked, never by who serves it.",
+        "A ride is in one of these states. One table says which state may follow which, and who may make the change. "
+        "A booking agrees to a *policy*, which puts a part of the table in force for it. The policy is fixed when the "
+        "ride is booked, never by who serves it. The table is `TRANSITIONS` in "
+        "[core/rides/model.py](../src/cabstand/core/rides/model.py); nothing else changes a state.",
         "## States",
-        "The order is what *forward* means: a ride that is advanced only goes down this list.",
+        "The order is what *forward* means: a ride that is advanced only goes down this list "
+        "([why in this order](decisions/0009-handed-back-before-scheduled.md)).",
         _table(("state", "meaning"), [(f"`{state}`", MEANINGS[state]) for state in RideState]),
         "## Picture",
-        f"The whole table, without {_codes(NOT_DRAWN)}: they can follow from nearly every state.",
+        f"The whole table, without {_codes(NOT_DRAWN)}: they can follow from nearly every state. "
+        "Who may make each step is in the table below.",
         _picture(),
-        "## From, to, who",
-        _table(("from", "to", "who may", "in force with"), _edges()),
+        "## Who",
+        _table(("who", "is"), [(actor, ACTORS[actor]) for actor in Actor]),
         "## Policies",
-        _table(("policy", "on giving up", "starts as", "states that cannot occur", "states", "edges"), _policies()),
+        _table(("policy", "if its driver gives it up", "starts as", "never is", "states", "edges"), _policies()),
+        "## From, to, who",
+        "The last column names the policies with which the step is in force.",
+        _table(("from", "to", "who may", "in force with"), _edges()),
         "## Giving up",
-        "Where a ride goes when its driver, fleet or operator lets it go. State and policy decide, never the caller.",
-        _table(("state", *PolicyName), _givings_up()),
+        "Where a ride goes when its driver, fleet or operator lets it go. State and policy decide, never the caller. "
+        "A dash: with this policy the ride is never in that state.",
+        _table(("state", *[f"`{name}`" for name in PolicyName]), _givings_up()),
         "## Words",
-        "What each door says of a ride in each state. A dash: this surface never meets the state.",
+        "What each door says of a ride in each state. A dash: this surface never meets the state. "
+        "What each door accepts is on its own page.",
         *_words(),
     )
 
@@ -76,19 +98,23 @@ def door_page(door: Door) -> str:
     documented = len(door.operations) + len(door.unserved)
     return _page(
         door.title,
-        f"Mounted at `{door.prefix}`. Serves {len(door.operations)} of {documented} documented operations.",
+        f"Mounted at `{door.prefix}`. Serves {len(door.operations)} of {documented} documented operations. "
+        "The states behind its words are those of [the life of a ride](../lifecycle.md).",
         "## Operations",
         _table(("operation", "what it does"), _operations(door.operations)),
         *_section("### Ours, not in the document", ("operation", "what it does"), _operations(door.own)),
-        *_section("### Not served", ("operation", "because"), _coded(door.unserved)),
+        *_section("### Not served", ("because", "operations"), _by_reason(door.unserved)),
+        *(["## How it differs from the document", "\n".join(f"- {each}" for each in door.differences)])
+        * bool(door.differences),
         *[part for vocabulary in door.vocabularies for part in _vocabulary(vocabulary)],
         *[part for calls in door.calls for part in _calls(calls)],
         *_section("## Events", ("event", "sent when"), _coded(door.events)),
-        *_section("### Not sent", ("event", "because"), _coded(door.unserved_events)),
+        *_section("### Not sent", ("because", "events"), _by_reason(door.unserved_events)),
         "## Refusals",
+        "What a call that could be read is refused for, and how this door says it.",
         _table(("what is wrong", "status", "code"), _refusals(door)),
-        *_section("### Codes of the document", ("code", "answered when"), _coded(door.codes)),
-        *_section("### Codes not used", ("code", "because"), _coded(door.unused_codes)),
+        *_section("### Error codes of the document", ("code", "answered when"), _coded(door.codes)),
+        *_section("### Error codes that are never answered", ("code", "because"), _coded(door.unused_codes)),
     )
 
 
@@ -115,6 +141,12 @@ def _coded(items: Mapping[str, str]) -> list[tuple[str, ...]]:
     return [(f"`{key}`", text) for key, text in items.items()]
 
 
+def _by_reason(items: Mapping[str, str]) -> list[tuple[str, ...]]:
+    """One row per reason, with all that it holds for."""
+    reasons = dict.fromkeys(items.values())
+    return [(reason, _codes(key for key, why in items.items() if why == reason)) for reason in reasons]
+
+
 def _in_order(who: frozenset[Actor]) -> str:
     return ", ".join(actor for actor in Actor if actor in who)
 
@@ -123,7 +155,7 @@ def _picture() -> str:
     begins = dict.fromkeys(state for policy in POLICIES.values() for state in starts(policy))
     lines = [f"    [*] --> {state}" for state in begins]
     for before, row in TRANSITIONS.items():
-        lines += [f"    {before} --> {after}: {_in_order(who)}" for after, who in row.items() if after not in NOT_DRAWN]
+        lines += [f"    {before} --> {after}" for after in row if after not in NOT_DRAWN]
     lines += [f"    {state} --> [*]" for state in RideState if state in ENDED and state not in NOT_DRAWN]
     return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```"])
 
@@ -145,8 +177,14 @@ def _policies() -> list[tuple[str, ...]]:
         table = lifecycle(policy)
         missing = _codes(state for state in RideState if state not in table)
         edges = sum(len(targets) for targets in table.values())
-        on_giving_up = policy.on_giving_up.replace("_", " ")
-        return f"`{name}`", on_giving_up, _codes(starts(policy)), missing, str(len(table)), str(edges)
+        return (
+            f"`{name}`",
+            ON_GIVING_UP[policy.on_giving_up],
+            _codes(starts(policy)),
+            missing,
+            str(len(table)),
+            str(edges),
+        )
 
     return [row(name, policy) for name, policy in POLICIES.items()]
 
@@ -182,17 +220,17 @@ def _vocabulary(vocabulary: StatusVocabulary[Any]) -> list[str]:
     spellings = [(f"`{alias}`", f"`{word}`") for alias, word in vocabulary.aliases.items()]
     returns = [word for word in dict.fromkeys(vocabulary.says.values()) if word in vocabulary.may_return]
     return [
-        f"## Words: {vocabulary.surface}",
+        f"## Words: `{vocabulary.surface}`",
         _table(("state", "word", "final"), _said(vocabulary)),
-        *([f"May be seen twice: {_codes(returns)}."] if returns else []),
+        *([f"A watcher may see these twice: {_codes(returns)}."] if returns else []),
         *_section(
-            "A supplier whose offer has ended reads:",
-            ("offer", "word"),
+            "A supplier whose offer is over, while the ride goes on without it, reads:",
+            ("its offer", "word"),
             [(f"`{state}`", f"`{word}`") for state, word in sorted(vocabulary.over.items())],
         ),
         *_section(
-            "Accepted from outside:",
-            ("word", "meaning"),
+            "Accepted from outside, and the state that is meant:",
+            ("word", "state"),
             [(f"`{word}`", f"`{state}`") for word, state in vocabulary.hears.items()],
         ),
         *_section("Other spellings:", ("written", "read as"), spellings),

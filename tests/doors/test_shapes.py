@@ -142,6 +142,9 @@ def test_all_problems_of_a_body_come_at_once_in_the_order_of_the_fields() -> Non
         ("requestedDate", "tomorrow", "type_date"),
         ("requestedDate", "2018-W06-1", "type_date"),
         ("requestedDate", "9999-12-31T23:59:59-10:00", "type_date"),
+        ("requestedDate", "0001-01-01T00:00:00Z", "type_date"),
+        ("requestedDate", "1899-12-31T23:59:59Z", "type_date"),
+        ("requestedDate", "3000-01-01", "type_date"),
         ("dates", [DATE, 5], "type_date"),
         ("levels", [1, "null"], "type_number"),
         ("levels", [1, "9007199254740993"], "too_large"),
@@ -324,7 +327,7 @@ def test_the_hot_path_and_the_walk_agree_on_every_body(trip: dict[str, Any], sha
         assert wire.decode(msgspec.json.encode(walked), shape) == walked
 
 
-MOMENTS = st.datetimes(timezones=st.just(UTC))
+MOMENTS = st.datetimes(datetime(1901, 1, 1), datetime(2998, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 - made aware by `timezones`
 GOOD_STOP = st.builds(
     Stop,
     street_name=st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1, max_size=20),

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import available_timezones
 
 import asyncpg
 import typer
@@ -64,6 +65,7 @@ def findings(data: Path, host: str, port: int) -> Iterator[Finding]:
     """Look at everything, the quick things first."""
     yield _python()
     yield _dependencies()
+    yield _time_zones()
     try:
         settings = database.settings()
     except SettingsError as error:
@@ -101,6 +103,12 @@ def _dependencies() -> Finding:
     if broken:
         return Finding(what="dependencies", remedy=f"Run `make setup`: these cannot be imported: {', '.join(broken)}")
     return Finding(what="dependencies: all can be imported")
+
+
+def _time_zones() -> Finding:
+    missing = "Europe/Amsterdam" not in available_timezones()
+    remedy = "This system has no time zones. Install its package tzdata, or the Python package tzdata."
+    return Finding(what="time zones", remedy=remedy if missing else "")
 
 
 def _data_directory(data: Path) -> Iterator[Finding]:

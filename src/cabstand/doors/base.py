@@ -93,6 +93,7 @@ class Door:
     unserved_events: Mapping[str, str] = field(default_factory=dict)  # kind -> reason
     codes: Mapping[str, str] = field(default_factory=dict)  # documented error code -> when it is answered
     unused_codes: Mapping[str, str] = field(default_factory=dict)  # documented error code -> reason
+    differences: tuple[str, ...] = ()  # from the document, or where it leaves things open: one sentence or two each
     errors: Mapping[type[CoreError], tuple[int, str]]  # status, and the door's code ("" for none)
     render_error: Callable[[Request, CoreError, int, str], Response]  # a refusal of the core, its status and code
     render_unreadable: Callable[[Request, WireError | Invalid], Response]  # a body or key that cannot be read

@@ -39,13 +39,12 @@ def instant(text: object) -> datetime | None:
 
 
 def in_utc(moment: datetime) -> datetime | None:
-    """The same instant in UTC; None where that leaves the years 1 to 9999."""
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
+    """The same instant in UTC; None outside the years 1900 to 2999, where databases and sums of times break down."""
+    if not 1900 <= moment.year < 3000:
         return None
+    if moment.tzinfo is UTC:
+        return moment
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -279,7 +278,7 @@ def _settle_items(found: Any, raw: Any, records: Mapping[type, Record]) -> bool:
 
 def _settled_instant(moment: datetime, raw: object) -> datetime | None:
     if raw is None or (type(raw) is str and raw[4:5] == "-"):
-        return moment if moment.tzinfo is UTC else in_utc(moment)
+        return in_utc(moment)
     return None
 
 

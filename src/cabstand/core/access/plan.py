@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from zoneinfo import available_timezones
 
 from cabstand.core import toml
@@ -17,6 +18,8 @@ _CURRENCY = re.compile(r"[A-Z]{3}"), 'the three capital letters of ISO 4217, suc
 _ANY = re.compile(r".*"), "text on one line"
 _PHONE = re.compile(r"\+[1-9][0-9]{5,14}"), 'a number with its country and without spaces, such as "+31201234567"'
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,180}\.[^@\s.]{1,63}"), "an e-mail address"
+
+_zones = cache(available_timezones)  # reads hundreds of files
 
 RefuseUrl = Callable[[str], str | None]
 """Why webhooks may not go to this address, or None if they may."""
@@ -115,8 +118,8 @@ def _tenant(table: Table, doors: Collection[str], refuse_url: RefuseUrl) -> Tena
 
 def _time_zone(table: Table) -> str:
     name = table.text("time_zone", *_ANY)
-    if name and name not in available_timezones():
-        near = toml.meant(name, available_timezones())
+    if name and name not in _zones():
+        near = toml.meant(name, _zones())
         table.problem("time_zone", f'"time_zone" must be the name of a time zone, not {toml.shown(name)}{near}')
     return name
 

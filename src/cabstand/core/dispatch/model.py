@@ -14,7 +14,7 @@ class OfferState(StrEnum):
     DECLINED = "declined"
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"  # taken by another, or the ride ended first
-    RELEASED = "released"  # they held it and let it go, or it was taken back
+    RELEASED = "released"  # they held it and let it go, it was taken back, or the ride was cancelled
 
 
 _ANSWERS = frozenset({Actor.DRIVER, Actor.SUPPLIER, Actor.DISPATCH})

@@ -116,14 +116,16 @@ async def accept(
     """A driver's yes: the offer becomes the assignment, all others are withdrawn. In a transaction.
 
     A live ride that is due now takes the driver's time. Raises NotFound for an offer not made to the caller, OfferOver
-    (answered, expired by the clock, or the ride is gone), DriverNotAsked, DriverBusy.
+    (answered, expired by the clock, or the ride is gone), DriverNotAsked, DriverBusy, Raced.
     """
     ride = await store.ACCEPT_RIDE.row(
         connection, offer=offer_id, environment=access.environment, tenant=access.tenant_id, now=now
     )
     if ride is None:
-        await _refuse_offer(connection, access, offer_id)
-        raise OfferOver
+        if (await read(connection, access, offer_id)).supplier_id != access.tenant_id:
+            raise NotFound(f"There is no offer {offer_id}.")
+        await _refuse_offer(connection, access, offer_id, now)
+        raise Raced  # it is open: the ride moved on at this moment, and can still be taken
     takes_slot = access.environment is Environment.LIVE and ride["state"] == RideState.ASSIGNED
     outcome = await store.ACCEPT.row(
         connection,
@@ -183,7 +185,7 @@ async def withdraw(connection: Connection, access: Access, offer_id: int, *, now
 
 
 async def expire(connection: Connection, environment: Environment, offer_id: int, now: datetime) -> None:
-    """The reminder at `expires_at`; does nothing if the offer was answered, or its ride has gone on. In a transaction."""
+    """The reminder at `expires_at`, in a transaction: nothing if the offer was answered, or its ride has gone on."""
     access = Access.timer(environment)
     row = await store.OPEN_STATE.row(connection, offer=offer_id, environment=environment, tenant=None)
     if row is None or row["state"] != OfferState.SENT or row["expires_at"] > now:

@@ -90,7 +90,10 @@ def _as_it_was(row: "Row") -> dict[str, Any]:
 
 
 def view_of(row: "Row") -> RideView:
-    """A row of `view_columns` as a view."""
+    """A row of `view_columns` as a view.
+
+    The door's document is kept as it is now, so a party that has left sees none of it.
+    """
     over = None
     if row["seen"] is not None:
         row = _as_it_was(row)
@@ -119,5 +122,5 @@ def view_of(row: "Row") -> RideView:
         offer_id=row["offer_id"],
         driver_id=row["driver_id"],
         vehicle_id=row["vehicle_id"],
-        document=msgspec.json.decode(row["document"]) if row["document"] else {},
+        document=msgspec.json.decode(row["document"]) if row["document"] and over is None else {},
     )

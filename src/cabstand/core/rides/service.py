@@ -13,7 +13,7 @@ import msgspec
 
 from cabstand.core.access.model import Access, Environment
 from cabstand.core.database import Connection
-from cabstand.core.errors import IllegalTransition, NotFound, Raced
+from cabstand.core.errors import DriverBusy, IllegalTransition, NotFound, Raced
 from cabstand.core.rides import statements, store
 from cabstand.core.rides.columns import details_of, view_of
 from cabstand.core.rides.model import (
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 S = RideState
 LEAD = timedelta(minutes=20)  # before the pickup a ride booked ahead becomes active
-NOT_YET_ACTIVE = frozenset({S.REQUESTED, S.SCHEDULED, S.RESERVED, S.HANDED_BACK})
 ACTIVATE = "ride.activate"  # the reminder at a ride's `active_from`
 
 
@@ -51,8 +50,10 @@ class Hold:
 
 def active_from(pickup_at: datetime, policy: PolicyName, now: datetime) -> datetime | None:
     """When a ride booked ahead becomes active; None if it is wanted at once."""
+    if pickup_at <= now or not POLICIES[policy].ahead:
+        return None
     moment = pickup_at - LEAD
-    return moment if moment > now and POLICIES[policy].ahead else None
+    return moment if moment > now else None
 
 
 def _by(access: Access, actor: Actor) -> dict[str, Any]:
@@ -228,6 +229,21 @@ async def _after_step(
         )
     else:
         await store.MOVED.run(connection, **values)
+        if row["before"] == S.RESERVED:
+            await _take_time(connection, access, row, by, now)
+
+
+async def _take_time(connection: Connection, access: Access, row: "asyncpg.Record", by: Actor, now: datetime) -> None:
+    """What was reserved is due: its driver's time is taken, by whatever word it became so (design 3.3).
+
+    A driver who is on another ride by then loses this one to the clock; anybody else is told.
+    """
+    if not await store.NEEDS_SLOT.value(connection, offer_id=row["offer_id"]):
+        return
+    if await store.SLOT.value(connection, offer_id=row["offer_id"]) is None:
+        if by is not Actor.SYSTEM:
+            raise DriverBusy
+        await give_up(connection, access, row["id"], by, now=now)
 
 
 async def _refuse(
@@ -246,8 +262,10 @@ async def _refuse(
         if by not in lifecycle(policy)[state][target]:
             raise IllegalTransition(f"{by} cannot give a {state} ride up.", before=state, by=by)
         raise Raced
-    early = row["active_from"] is not None and row["active_from"] > now
+    early = row["active_from"] is not None and row["active_from"] > now and state in statements.NOT_YET_ACTIVE
     target = EARLY.get(to, to) if early else to
+    if statements.is_late_report(state, target):
+        raise IllegalTransition("The ride was handed back: give it to somebody first.", before=state, to=to, by=by)
     if walk(lifecycle(policy), state, target, by):
         raise Raced  # it is possible now: it was not a moment ago
 
@@ -271,7 +289,7 @@ async def change(
     if view.state in ENDED and booking != view.booking:
         raise IllegalTransition("The ride has ended: its details cannot be changed.", before=view.state)
     activation, due = view.active_from, None
-    if booking.pickup_at != view.booking.pickup_at and view.state in NOT_YET_ACTIVE:
+    if booking.pickup_at != view.booking.pickup_at and view.state in statements.NOT_YET_ACTIVE:
         activation = active_from(booking.pickup_at, view.policy, now)
         due = activation or now
     version: int | None = await statements.change(documents).value(
@@ -306,7 +324,8 @@ async def reassign(
 ) -> None:
     """Another driver or car for a ride that is held, set by the owner's dispatch software; one statement.
 
-    Raises IllegalTransition if nobody has the ride, Raced if it is no longer at the view's version.
+    Raises IllegalTransition if nobody has the ride or another company has it, Raced if it is no longer at the view's
+    version.
     """
     if view.offer_id is None or view.state in ENDED:
         raise IllegalTransition("Nobody has this ride: assign it first.", before=view.state)
@@ -322,7 +341,13 @@ async def reassign(
         data=_json({"fields": ["driver", "vehicle"], "driver_id": driver_id, "vehicle_id": vehicle_id}),
     )
     if version is None:
+        row = await store.STATE.row(connection, id=view.id, environment=view.environment, tenant=access.tenant_id)
+        if row is not None and row["holder_id"] not in (None, access.tenant_id):
+            raise IllegalTransition("Another company has this ride: take it back first.", before=row["state"])
         raise Raced
+
+
+_ACTIVATED = {S.SCHEDULED: S.SEARCHING, S.RESERVED: S.ASSIGNED}
 
 
 async def activate(connection: Connection, environment: Environment, id: int, now: datetime) -> None:
@@ -332,15 +357,16 @@ async def activate(connection: Connection, environment: Environment, id: int, no
     Does nothing if the ride has moved on, or was put off.
     """
     access = Access.timer(environment)
-    row = await store.STATE.row(connection, id=id, environment=environment, tenant=None)
-    if row is None or (row["active_from"] is not None and row["active_from"] > now):
-        return
-    if row["state"] == S.SCHEDULED:
-        await advance(connection, access, id, S.SEARCHING, Actor.SYSTEM, now=now)
-    elif row["state"] == S.RESERVED:
-        await advance(connection, access, id, S.ASSIGNED, Actor.SYSTEM, now=now)
-        offer_id = await store.LIVE_OFFER.value(connection, id=id)
-        if await store.NEEDS_SLOT.value(connection, offer_id=offer_id):
-            taken = await store.SLOT.value(connection, offer_id=offer_id)
-            if taken is None:
-                await give_up(connection, access, id, Actor.SYSTEM, now=now)
+    while True:
+        row = await store.STATE.row(connection, id=id, environment=environment, tenant=None)
+        if row is None or (row["active_from"] is not None and row["active_from"] > now):
+            return
+        before = RideState(row["state"])
+        if before not in _ACTIVATED:
+            return
+        moved = await statements.activate(before, _ACTIVATED[before]).row(
+            connection, id=id, now=now, holder=None, **_by(access, Actor.SYSTEM)
+        )
+        if moved is not None:
+            return await _after_step(connection, access, moved, Actor.SYSTEM, None, now)
+        # Somebody was faster, and nothing is written yet: look again.

@@ -16,6 +16,7 @@ S = RideState
 UNHELD = frozenset({S.REQUESTED, S.SCHEDULED, S.HANDED_BACK, S.SEARCHING})  # nobody has it
 HELD = frozenset(S) - UNHELD - ENDED
 DRIVING = frozenset({S.APPROACHING, S.ARRIVED, S.ON_BOARD})
+NOT_YET_ACTIVE = frozenset({S.REQUESTED, S.SCHEDULED, S.RESERVED, S.HANDED_BACK})
 WALLS = {  # whose row it must be; SYSTEM is our own timer and carries the id of no tenant
     Actor.PASSENGER: "r.tenant_id = :tenant",
     Actor.DISPATCH: "r.tenant_id = :tenant",
@@ -26,12 +27,23 @@ WALLS = {  # whose row it must be; SYSTEM is our own timer and carries the id of
 
 
 def ways_to(to: RideState, by: Actor, *, only_before: frozenset[RideState] | None = None) -> str:
-    """The VALUES list for `advance`; before activation a word means the early state."""
+    """The VALUES list for `advance`; before activation a word means the early state, unless the ride is active."""
+    ways = [walk for walk in walks(to, by, only_before=only_before) if not is_late_report(walk.before, to)]
     if to not in EARLY:
-        return _values((walk, None) for walk in walks(to, by, only_before=only_before))
-    now = [(walk, False) for walk in walks(to, by, only_before=only_before)]
-    early = [(walk, True) for walk in walks(EARLY[to], by, only_before=only_before)]
-    return _values([*now, *early])
+        return _values((walk, None) for walk in ways)
+    active = [(walk, None) for walk in ways if walk.before not in NOT_YET_ACTIVE]
+    now = [(walk, False) for walk in ways if walk.before in NOT_YET_ACTIVE]
+    early = [(walk, True) for walk in walks(EARLY[to], by, only_before=only_before) if walk.before in NOT_YET_ACTIVE]
+    return _values([*active, *now, *early])
+
+
+def is_late_report(before: RideState, to: RideState) -> bool:
+    """Whether a call is a report from the road about a ride that was handed back.
+
+    It comes from the driver who is off it: the ride is given away anew by a call that says so (field.md's race
+    "re-dispatch while the first driver reports arrival").
+    """
+    return before is S.HANDED_BACK and to in DRIVING | {S.COMPLETED, S.NO_SHOW}
 
 
 def ways_out(by: Actor) -> str:
@@ -109,6 +121,12 @@ def progress(to: RideState, by: Actor, documents: str | None) -> Statement:
 def advance(to: RideState, by: Actor, *, stamped: bool) -> Statement:
     """The first statement of a transaction that takes a ride forward."""
     return Statement(step(ways_to(to, by), by, stamped=stamped))
+
+
+@cache
+def activate(before: RideState, to: RideState) -> Statement:
+    """The first statement of the reminder at activation, which names the state that it expects."""
+    return Statement(step(ways_to(to, Actor.SYSTEM, only_before=frozenset({before})), Actor.SYSTEM))
 
 
 @cache

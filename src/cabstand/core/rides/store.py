@@ -1,4 +1,4 @@
-"""SQL of rides beyond their lifecycle: what follows in the same transaction once the ride row is locked (design 3.2)."""
+"""SQL of rides beyond their lifecycle: what follows in the transaction that has locked the ride row (design 3.2)."""
 
 from cabstand.core.events import store as events
 from cabstand.core.rides.columns import DETAILS, RIDE
@@ -15,8 +15,14 @@ _WITHDRAWN = """withdrawn AS (
 
 _FREED = "freed AS (DELETE FROM driver_slots WHERE ride_id = :id)"
 
-# The ride has ended: nobody is asked any more, the driver is free. The accepted offer stays as it is.
-ENDED = Statement(f"WITH {_CHANGED}, {_WITHDRAWN}, {_FREED}, {events.MOVED} SELECT 1")
+# The ride has ended: nobody is asked any more, the driver is free. After a trip, or a wait for nobody, the accepted
+# offer stays: it says who came. A cancelled ride has none; its supplier stays a party and is told of the cancel.
+ENDED = Statement(
+    f"""WITH {_CHANGED}, {_WITHDRAWN}, {_FREED}, released AS (
+        UPDATE offers SET state = 'released', changed_at = :now
+        WHERE ride_id = :id AND state = 'accepted' AND NOT :path::text[] && ARRAY['completed', 'no_show']),
+    {events.MOVED} SELECT 1"""
+)
 
 # Nothing but the facts.
 MOVED = Statement(f"WITH {_CHANGED}, {events.MOVED} SELECT 1")
@@ -54,15 +60,17 @@ TAKEN = Statement(
     {events.MOVED} SELECT 1"""
 )
 
-# Who drives a ride that is already held: another driver or car, set by the owner's dispatch software.
+# Who drives a ride that the owner itself holds: another driver or car, set by its dispatch software. Another driver
+# was not asked: the offer is as if born accepted, without an expiry, and takes none of that driver's time (design 3.3).
 REASSIGN = Statement(
     f"""WITH changed AS (
         UPDATE rides r SET version = r.version + 1, changed_at = :now
         WHERE r.id = :id AND r.environment = :environment AND r.tenant_id = :tenant AND r.version = :version
-            AND r.offer_id IS NOT NULL
+            AND r.offer_id IS NOT NULL AND r.holder_id = :tenant
         RETURNING r.*, r.state AS before, r.state AS after),
     who AS (
-        UPDATE offers o SET driver_id = :driver_id, vehicle_id = :vehicle_id, changed_at = :now
+        UPDATE offers o SET driver_id = :driver_id, vehicle_id = :vehicle_id, changed_at = :now,
+            expires_at = CASE WHEN o.driver_id IS NOT DISTINCT FROM :driver_id THEN o.expires_at END
         FROM changed WHERE o.id = changed.offer_id),
     freed AS (
         DELETE FROM driver_slots s USING changed

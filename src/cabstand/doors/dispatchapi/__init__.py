@@ -111,6 +111,28 @@ DOOR = Door(
         "OPERATOR_NOT_ALLOWED_IN_QUERY": "the filter language comes with the rest of this door",
         "QUERY_OBJECT_TOO_DEEP": "the filter language comes with the rest of this door",
     },
+    differences=(
+        "`GET /rides` reads of the filter language `limit`, `skip` (or `offset`) and `order` by id, written as one JSON "
+        "object in `filter`. Other parts of it are refused with 400; the form `filter[limit]=5` is not read. A list "
+        "has at most 1000 rides.",
+        "Offers go to drivers by id (`type` `driver`, `drivers`), not yet to phone numbers or to a whole company.",
+        "The sandbox does not assign a driver by itself yet: a ride stays `unassigned` until somebody says otherwise.",
+        "A ride POSTed as `assigned` or `accepted` is given to the company itself at once. `events.assigned` stays "
+        "empty: nobody said since when.",
+        "`accepted` and `matching` are not in the document's table of words, but in its samples. They are read as "
+        "`assigned` and `unassigned`, and answered as they were sent until the ride moves.",
+        "`priceMethod`, `metricsMethod` and `metrics` are answered when they were sent. A price is kept as it was "
+        "sent; its breakdown is never added up.",
+        "Properties that the document does not know are kept and answered. What only the server may say (`id`, "
+        "`companyId`, `created` and others) is ignored in requests.",
+        "Ids have 24 hex digits, as in the document: 8 that are the same for all things of a kind, and 16 of our "
+        "number. An id of another kind is an unknown one.",
+        "The answer to a new vehicle has the `status.origin` that was sent; the document's sample shows another.",
+        "An unknown key is answered like a missing one: 401 `AUTHORIZATION_REQUIRED`, never `INVALID_TOKEN`.",
+        "`Authorization: Bearer KEY` and `?access_token=KEY` are taken besides the bare key.",
+        "`POST /rides` takes an `Idempotency-Key` for 24 hours: the same key and body answer the same ride.",
+        "Webhooks are tried six times, and signed if a secret is set. The document says nothing of either.",
+    ),
     errors=refusals.ERRORS,
     render_error=refusals.refusal,
     render_unreadable=refusals.unreadable,

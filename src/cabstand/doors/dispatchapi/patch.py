@@ -73,6 +73,11 @@ def details(view: RideView, message: wire.RidePatch, raw: Mapping[str, Any]) -> 
     return Details(booking=booking, document=document, fields=changed)
 
 
+def names_details(raw: Mapping[str, Any]) -> bool:
+    """Whether a message names any detail, be it as it is already: who may not change one may not ask by guessing."""
+    return any(name in raw for name in _DETAILS) or bool(wire.document(raw, wire.RIDE_PATCH))
+
+
 def speaker(access: Access, role: Role, word: str) -> Actor:
     """Who says a status word (lifecycle section 5).
 

@@ -173,10 +173,10 @@ async def _change(
     """Details first, then who drives, then the status: each with its own fact, all or nothing."""
     now = services(request).clock()
     view = await rides.read(connection, access, id, documents=documents.RIDES)
+    if view.role is Role.SUPPLIER and patch.names_details(raw):
+        raise NotAllowed("A supplier can progress the ride or give it up, nothing else.")
     wanted = patch.details(view, message, raw)
     if wanted.fields:
-        if view.role is Role.SUPPLIER:
-            raise NotAllowed("A supplier can progress the ride or give it up, nothing else.")
         await rides.change(
             connection,
             access,
@@ -224,12 +224,15 @@ async def create_driver(request: Request) -> Response:
     """POST /drivers."""
     access, here = await access_of(request), services(request)
     message, raw = decode_with_raw(await read_body(request), wire.DRIVER)
+    driver = wire.driver(message)
 
     async def add(connection: Connection) -> Any:
+        if driver.vehicle_id and not await fleet.is_own_vehicle(connection, access, driver.vehicle_id):
+            raise Invalid((wire.unknown_reference("activeVehicleId", message.activeVehicleId),))
         return await fleet.add_driver(
             connection,
             access,
-            wire.driver(message),
+            driver,
             documents=documents.DRIVERS,
             document=wire.driver_document(message, raw),
             now=here.clock(),

@@ -67,14 +67,16 @@ _RENEW: Final = """
     RETURNING id, url, sealed_secret
 """
 _COLUMNS: Final = "id, door, subject, subject_id, event_id, body, attempts, resent_after"
-# First attempts are due at once and go strictly by id, whatever the clocks of those who queued them said.
+# First attempts are due at once and go strictly by id, whatever the clocks of those who queued them said. BETWEEN $1 AND
+# $1, not equality: else the planner may take the primary key for the order and walk through all that was ever delivered.
 _LOAD: Final = f"""
     (SELECT {_COLUMNS} FROM deliveries
-     WHERE destination_id = $1 AND state = 'pending' AND attempts = 0 AND id <> ALL ($3::bigint[])
+     WHERE destination_id BETWEEN $1 AND $1 AND state = 'pending' AND attempts = 0 AND id <> ALL ($3::bigint[])
      ORDER BY destination_id, id LIMIT $4)
     UNION ALL
     (SELECT {_COLUMNS} FROM deliveries
-     WHERE destination_id = $1 AND state = 'pending' AND attempts > 0 AND next_at <= $2 AND id <> ALL ($3::bigint[])
+     WHERE destination_id BETWEEN $1 AND $1 AND state = 'pending' AND attempts > 0 AND next_at <= $2
+        AND id <> ALL ($3::bigint[])
      ORDER BY destination_id, next_at LIMIT $4)
 """
 # The number guards: if our lease ran out and another sender has recorded this attempt, ours does not count.
@@ -103,9 +105,9 @@ _GIVE_BACK: Final = """
     UPDATE destinations SET leased_until = NULL, leased_by = NULL, failures = $3, paused_until = $4, next_due =
         CASE WHEN due.at IS NOT NULL THEN greatest(due.at, $2, $4) END
     FROM (SELECT least(
-        (SELECT next_at FROM deliveries WHERE destination_id = $1 AND state = 'pending' AND attempts = 0
+        (SELECT next_at FROM deliveries WHERE destination_id BETWEEN $1 AND $1 AND state = 'pending' AND attempts = 0
          ORDER BY destination_id, id LIMIT 1),
-        (SELECT next_at FROM deliveries WHERE destination_id = $1 AND state = 'pending' AND attempts > 0
+        (SELECT next_at FROM deliveries WHERE destination_id BETWEEN $1 AND $1 AND state = 'pending' AND attempts > 0
          ORDER BY destination_id, next_at LIMIT 1)) AS at) due
     WHERE id = $1
 """

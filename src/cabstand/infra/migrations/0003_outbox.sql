@@ -21,7 +21,6 @@ CREATE TABLE events (
     UNIQUE (subject, subject_id, version)
 );
 CREATE INDEX events_to_fan_out ON events (id) WHERE NOT fanned_out;
-CREATE INDEX events_heads ON events (subject, subject_id, version) WHERE NOT fanned_out;
 
 CREATE TABLE jobs (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
