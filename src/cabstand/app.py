@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -25,16 +25,15 @@ from cabstand.doors import DOORS, sandbox
 from cabstand.doors.base import Door, Operation
 from cabstand.doors.edge import Services
 from cabstand.doors.wire import Invalid, WireError, json_response
-from cabstand.infra import fanout, jobs
-from cabstand.infra.db import Pool
-from cabstand.infra.deliveries.retention import delete_old
+from cabstand.infra import backlog, fanout, jobs
+from cabstand.infra.db import UNAVAILABLE, Pool
+from cabstand.infra.deliveries import retention
 from cabstand.infra.deliveries.sender import Sender
 from cabstand.infra.log import logger
 from cabstand.infra.metrics import Metrics
 from cabstand.infra.web import DOOR, OPERATION, RequestLog, Unwell, health_endpoint, metrics_endpoint
 from cabstand.settings import Settings
 
-NIGHTLY = "nightly"
 SPEAKERS = {door.name: door.speaker for door in DOORS if door.speaker is not None}
 
 
@@ -111,9 +110,20 @@ def door_app(door: Door, services: Services) -> Starlette:
     async def http(request: Request, error: Exception) -> Response:
         return door.render_http(request, error.status_code if isinstance(error, HTTPException) else 500)
 
+    async def unavailable(request: Request, error: Exception) -> Response:
+        log.error("the database is away", door=door.name, error=repr(error))
+        return door.render_http(request, 503)
+
+    log = logger("web")
     app = Starlette(
         routes=door.routes(lambda operation: _named(door, operation)),
-        exception_handlers={CoreError: refuse, WireError: unreadable, Invalid: unreadable, HTTPException: http},
+        exception_handlers={
+            CoreError: refuse,
+            WireError: unreadable,
+            Invalid: unreadable,
+            HTTPException: http,
+            **dict.fromkeys(UNAVAILABLE, unavailable),
+        },
     )
     app.state.services = services
     return app
@@ -146,17 +156,7 @@ def handlers(exchange: Exchange) -> dict[str, jobs.Handler]:
     async def expire(connection: Connection, job: jobs.Job, now: datetime) -> None:
         await dispatch.expire(connection, Environment(job.environment), job.subject_id, now)
 
-    async def nightly(connection: Connection, job: jobs.Job, now: datetime) -> None:
-        await delete_old(connection, now)
-        await jobs.again(connection, job, next_night(now))
-
-    return {rides.ACTIVATE: activate, dispatch.EXPIRE: expire, NIGHTLY: nightly}
-
-
-def next_night(now: datetime) -> datetime:
-    """The next 03:00 UTC."""
-    night = now.replace(hour=3, minute=0, second=0, microsecond=0)
-    return night if night > now else night + timedelta(days=1)
+    return {rides.ACTIVATE: activate, dispatch.EXPIRE: expire, retention.NIGHTLY: retention.nightly}
 
 
 @contextlib.asynccontextmanager
@@ -165,7 +165,7 @@ async def workers(exchange: Exchange) -> AsyncIterator[None]:
     stop = asyncio.Event()
     pool, clock, metrics = exchange.pool, exchange.clock, exchange.metrics
     async with pool.connection() as connection:
-        await jobs.every(connection, NIGHTLY, next_night(clock()))
+        await jobs.every(connection, retention.NIGHTLY, retention.next_night(clock()))
     sender = Sender(
         pool,
         SPEAKERS,
@@ -178,6 +178,7 @@ async def workers(exchange: Exchange) -> AsyncIterator[None]:
         group.create_task(jobs.work(pool, handlers(exchange), clock, stop, metrics=metrics))
         group.create_task(fanout.work(pool, SPEAKERS, exchange.public_url, clock, stop, metrics=metrics))
         group.create_task(sender.work(stop))
+        group.create_task(backlog.work(pool, metrics, clock, stop))
         try:
             yield
         finally:

@@ -28,6 +28,7 @@ from cabstand.infra.metrics import Metrics
 from cabstand.settings import Settings
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+DATABASE_WATCH_SECONDS = 0.5
 GRACE_SECONDS = 10  # for requests under way when the exchange stops
 console = Console(highlight=False)
 
@@ -42,8 +43,10 @@ def up(
     log.configure(found.log_level, found.log_format)
     data.mkdir(mode=0o755, parents=True, exist_ok=True)
     listening = _listen(host, port)
-    with _database(found, data) as dsn:
-        uvloop.run(_serve(found, dsn, listening, host, data))
+    with _database(found, data) as (dsn, alive):
+        uvloop.run(_serve(found, dsn, alive, listening, host, data))
+        if not alive():
+            raise UserError(f"The database server has ended; {data / 'postgres.log'} may tell why. Start `up` again.")
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -62,18 +65,21 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 @contextlib.contextmanager
-def _database(settings: Settings, data: Path) -> Iterator[str]:
+def _database(settings: Settings, data: Path) -> Iterator[tuple[str, Callable[[], bool]]]:
+    """The database's address, and whether our own server still runs; a given one is not ours to watch."""
     if settings.database_url:
-        yield settings.database_url
+        yield settings.database_url, lambda: True
         return
     server = postgres.start(database.cluster_of(data))
     try:
-        yield server.dsn
+        yield server.dsn, lambda: server.running
     finally:
         server.stop()
 
 
-async def _serve(settings: Settings, dsn: str, listening: socket.socket, host: str, data: Path) -> None:
+async def _serve(
+    settings: Settings, dsn: str, alive: Callable[[], bool], listening: socket.socket, host: str, data: Path
+) -> None:
     await migrate(dsn, utcnow())
     pool = await open_pool(dsn)
     try:
@@ -90,7 +96,7 @@ async def _serve(settings: Settings, dsn: str, listening: socket.socket, host: s
             metrics=Metrics(),
         )
         async with workers(exchange):
-            await _answer(exchange, listening, base_url, data)
+            await _answer(exchange, alive, listening, base_url, data)
     finally:
         await pool.close()
 
@@ -100,7 +106,9 @@ def _base_url(host: str, listening: socket.socket) -> str:
     return f"http://{shown}:{listening.getsockname()[1]}"
 
 
-async def _answer(exchange: Exchange, listening: socket.socket, base_url: str, data: Path) -> None:
+async def _answer(
+    exchange: Exchange, alive: Callable[[], bool], listening: socket.socket, base_url: str, data: Path
+) -> None:
     config = uvicorn.Config(
         create_app(exchange),
         loop="none",
@@ -117,7 +125,16 @@ async def _answer(exchange: Exchange, listening: socket.socket, base_url: str, d
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.handle_exit, number, None)
+    watching = asyncio.create_task(_watch(alive, server))
     await server.serve(sockets=[listening])
+    watching.cancel()
+
+
+async def _watch(alive: Callable[[], bool], server: uvicorn.Server) -> None:
+    """Stop when our database server is gone: whoever started us starts us again, and we go on where it was."""
+    while alive():  # noqa: ASYNC110 - the end of a process sets no event
+        await asyncio.sleep(DATABASE_WATCH_SECONDS)
+    server.should_exit = True
 
 
 class _Server(uvicorn.Server):

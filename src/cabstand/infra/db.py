@@ -16,6 +16,20 @@ MIGRATION_LOCK = 0x636162  # "cab"
 MINIMUM_VERSION = 15
 
 
+UNAVAILABLE = (
+    OSError,  # also a time-out: of a statement, or of waiting for a connection
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.DiskFullError,
+)
+"""What a statement raises while the database is away or out of means: no fault of who asks."""
+PATIENCE = 10.0  # seconds a request waits for a free connection
+
+
 class MigrationError(Exception):
     """The database cannot be brought to this version of Cabstand."""
 
@@ -43,7 +57,7 @@ class Pool:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """One connection, each statement its own transaction."""
-        connection = await self.pool.acquire()
+        connection = await self.pool.acquire(timeout=PATIENCE)
         try:
             yield connection
         finally:
@@ -57,7 +71,8 @@ class Pool:
             try:
                 yield connection
             except BaseException:
-                await connection.execute("ROLLBACK")
+                if not connection.is_closed():
+                    await connection.execute("ROLLBACK")
                 raise
             await connection.execute("COMMIT")
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from tests.support.builders import a_driver, a_ride, a_vehicle, booked, driver_of, good, offered, say
-from tests.support.exchange import Answer, running
 
 from cabstand.infra.db import Pool
+from tests.support.builders import a_driver, a_ride, a_vehicle, booked, driver_of, good, offered, say
+from tests.support.exchange import Answer, running
 
 pytestmark = pytest.mark.anyio
 TABLES = ("rides", "ride_details", "ride_parties", "riders", "drivers", "vehicles", "offers", "events", "jobs")

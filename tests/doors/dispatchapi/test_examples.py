@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.builders import booked, driver_of, good
-from tests.support.exchange import running
 
 from cabstand.infra.db import Pool
+from tests.support.builders import booked, driver_of, good
+from tests.support.exchange import running
 
 pytestmark = pytest.mark.anyio
 EXAMPLES = Path(__file__).parent / "examples"

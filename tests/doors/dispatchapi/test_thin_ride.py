@@ -1,10 +1,10 @@
 """One ride through the door: booked, offered, accepted, driven, completed."""
 
 import pytest
-from tests.support.builders import a_vehicle, answered, booked, driver_of, good, offered, say, status_of
-from tests.support.exchange import running
 
 from cabstand.infra.db import Pool
+from tests.support.builders import a_vehicle, answered, booked, driver_of, good, offered, say, status_of
+from tests.support.exchange import running
 
 pytestmark = pytest.mark.anyio
 

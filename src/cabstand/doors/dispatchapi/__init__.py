@@ -112,15 +112,16 @@ DOOR = Door(
         "QUERY_OBJECT_TOO_DEEP": "the filter language comes with the rest of this door",
     },
     differences=(
-        "`GET /rides` reads of the filter language `limit`, `skip` (or `offset`) and `order` by id, written as one JSON "
-        "object in `filter`. Other parts of it are refused with 400; the form `filter[limit]=5` is not read. A list "
-        "has at most 1000 rides.",
+        "Of the filter language `GET /rides` reads `limit`, `skip` (or `offset`) and `order` by id, written as one "
+        "JSON object in `filter`. Other parts are refused with 400; the form `filter[limit]=5` is not read. A list has "
+        "at most 1000 rides.",
         "Offers go to drivers by id (`type` `driver`, `drivers`), not yet to phone numbers or to a whole company.",
-        "The sandbox does not assign a driver by itself yet: a ride stays `unassigned` until somebody says otherwise.",
+        "The sandbox does not assign a driver by itself yet: a ride stays `unassigned` until somebody says otherwise. "
+        "Every key of its company may say every word there, so that an app can take its own ride to the end.",
         "A ride POSTed as `assigned` or `accepted` is given to the company itself at once. `events.assigned` stays "
         "empty: nobody said since when.",
-        "`accepted` and `matching` are not in the document's table of words, but in its samples. They are read as "
-        "`assigned` and `unassigned`, and answered as they were sent until the ride moves.",
+        "`accepted` and `matching` are not in the document's table of words, but in its text and samples. They are "
+        "read as `assigned` and `unassigned`, and answered as they were sent until the ride moves.",
         "`priceMethod`, `metricsMethod` and `metrics` are answered when they were sent. A price is kept as it was "
         "sent; its breakdown is never added up.",
         "Properties that the document does not know are kept and answered. What only the server may say (`id`, "
@@ -130,7 +131,7 @@ DOOR = Door(
         "The answer to a new vehicle has the `status.origin` that was sent; the document's sample shows another.",
         "An unknown key is answered like a missing one: 401 `AUTHORIZATION_REQUIRED`, never `INVALID_TOKEN`.",
         "`Authorization: Bearer KEY` and `?access_token=KEY` are taken besides the bare key.",
-        "`POST /rides` takes an `Idempotency-Key` for 24 hours: the same key and body answer the same ride.",
+        "`POST /rides` takes an `Idempotency-Key`: for at least 24 hours the same key and body answer the same ride.",
         "Webhooks are tried six times, and signed if a secret is set. The document says nothing of either.",
     ),
     errors=refusals.ERRORS,

@@ -151,6 +151,12 @@ def internal() -> Response:
     return json_response({"error": {"statusCode": 500, "message": "Internal Server Error"}}, 500)
 
 
+def unavailable() -> Response:
+    """The exchange is there, its database is not: worth another try."""
+    body = {"error": {"statusCode": 503, "name": "Error", "message": "Service Unavailable"}}
+    return json_response(body, 503, {"Retry-After": "1"})
+
+
 def invalid_property(model: str, property: str, code: str, message: str) -> Response:
     """422 for one property that breaks a rule of ours rather than a form: the core says why."""
     return render(

@@ -79,6 +79,8 @@ def unreadable(request: Request, error: WireError | Invalid) -> Response:
 
 def http(request: Request, status: int) -> Response:
     """No such path, no such method on it, or a fault of ours."""
+    if status == 503:
+        return errors.unavailable()
     if status >= 500:
         return errors.internal()
     path, model = _path(request), _model(request)

@@ -44,7 +44,7 @@ async def create_ride(request: Request) -> Response:
     body = await read_body(request)
     message, raw = decode_with_raw(body, wire.NEW_RIDE)
     key, now = idempotency_key(request), here.clock()
-    document = wire.document(raw, wire.NEW_RIDE)
+    document = wire.limited(wire.document(raw, wire.NEW_RIDE))
     document["origin"] = {"originId": encode("app", access.credential_id or 0), "name": access.name}
     taken = message.status is not None and patch.target(message.status) is RideState.ASSIGNED
     if message.status in wire.ALIASES:
@@ -184,7 +184,7 @@ async def _change(
             wanted.booking,
             fields=wanted.fields,
             documents=documents.RIDES,
-            document=wanted.document,
+            document=wire.limited(wanted.document),
             now=now,
         )
     if message.status is not None:
@@ -234,7 +234,7 @@ async def create_driver(request: Request) -> Response:
             access,
             driver,
             documents=documents.DRIVERS,
-            document=wire.driver_document(message, raw),
+            document=wire.limited(wire.driver_document(message, raw)),
             now=here.clock(),
         )
 
@@ -252,7 +252,7 @@ async def create_vehicle(request: Request) -> Response:
             access,
             wire.vehicle(message),
             documents=documents.VEHICLES,
-            document=wire.vehicle_document(message, raw),
+            document=wire.limited(wire.vehicle_document(message, raw)),
             now=here.clock(),
         )
 
@@ -278,7 +278,7 @@ async def create_offer(request: Request) -> Response:
             list(dict.fromkeys(drivers)),
             lasts=timedelta(seconds=seconds),
             documents=documents.OFFERS,
-            document=wire.offer_document(raw),
+            document=wire.limited(wire.offer_document(raw)),
             now=here.clock(),
         )
         return await dispatch.read(connection, access, offer_id, documents=documents.OFFERS)

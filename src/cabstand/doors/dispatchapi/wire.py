@@ -224,6 +224,7 @@ SERVERS = frozenset({
 })  # fmt: skip
 ALIASES = frozenset({"matching", "accepted"})  # other words of the seed, kept literally until the ride moves
 DEFAULT_OFFER_SECONDS = 120
+LARGEST_DOCUMENT = 100_000  # bytes of what is kept as it was sent, changes by PATCH included
 
 
 def place(address: Address | None) -> Place | None:
@@ -282,6 +283,13 @@ def document(raw: Mapping[str, Any], shape: Shape[Any]) -> dict[str, Any]:
     unknown = leftovers(raw, shape)
     kept = {name: value for name, value in unknown.items() if name not in SERVERS and name not in DOCUMENT}
     return {**kept, **{name: raw[name] for name in DOCUMENT if name in raw}}
+
+
+def limited(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document, if it is not too large to be carried along. Raises Invalid."""
+    if len(msgspec.json.encode(document)) > LARGEST_DOCUMENT:
+        raise Invalid((Problem(path="foreignMeta", code=ProblemKind.TOO_LARGE, message="is too large"),))
+    return dict(document)
 
 
 def vehicle(message: VehicleMessage) -> NewVehicle:

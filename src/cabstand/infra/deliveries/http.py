@@ -74,9 +74,7 @@ class Client:
             await self._exchange(target, body, self._headers(body, speaker, secret), speaker.retry, answer)
         except Exception as error:
             return Outcome(error=_explained(error, speaker.retry), status=answer.status)
-        start = None
-        if answer.body and self._guard.is_public(target):
-            start = answer.body[:KEPT_OF_ANSWER].decode(errors="replace").replace("\0", "�")
+        start = start_of_answer(answer.body) if answer.body and self._guard.is_public(target) else None
         return Outcome(
             error=_verdict(answer, speaker.retry),
             status=answer.status,
@@ -108,6 +106,11 @@ class Client:
         if secret is not None and speaker.signature is not None:
             headers[speaker.signature] = f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}"
         return headers
+
+
+def start_of_answer(body: bytes) -> str:
+    """The part of an answer that is kept, as text that the database can hold."""
+    return body[:KEPT_OF_ANSWER].decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _verdict(answer: _Answer, policy: RetryPolicy) -> str | None:

@@ -67,8 +67,9 @@ _RENEW: Final = """
     RETURNING id, url, sealed_secret
 """
 _COLUMNS: Final = "id, door, subject, subject_id, event_id, body, attempts, resent_after"
-# First attempts are due at once and go strictly by id, whatever the clocks of those who queued them said. BETWEEN $1 AND
-# $1, not equality: else the planner may take the primary key for the order and walk through all that was ever delivered.
+# First attempts are due at once and go strictly by id, whatever the clocks of those who queued them said.
+# BETWEEN $1 AND $1 and not equality: with that, the planner may take the primary key for the order, and walk through
+# all that was ever delivered.
 _LOAD: Final = f"""
     (SELECT {_COLUMNS} FROM deliveries
      WHERE destination_id BETWEEN $1 AND $1 AND state = 'pending' AND attempts = 0 AND id <> ALL ($3::bigint[])
