@@ -7,7 +7,7 @@ from cabstand.settings import Settings
 def refusal(url: str, settings: Settings) -> str | None:
     """Why webhooks may not go to this address; None if they may.
 
-    A loopback address is taken unless it is forbidden: `up` sends there, `serve` only where the setting says so.
+    A loopback address is taken unless it is forbidden: an exchange that only this machine reaches sends there.
     """
     try:
         check_url(url, allow_loopback=settings.allow_loopback_hooks is not False)
@@ -23,5 +23,8 @@ def warning(url: str, settings: Settings) -> str | None:
     try:
         check_url(url)
     except TargetRefused:
-        return f"{url} is on this machine: `cabstand serve` sends there only with CABSTAND_ALLOW_LOOPBACK_HOOKS=1."
+        return (
+            f"{url} is on this machine: an exchange that listens for other machines sends there only with "
+            "CABSTAND_ALLOW_LOOPBACK_HOOKS=1."
+        )
     return None
