@@ -31,8 +31,12 @@ async def own(server_dsn: str) -> AsyncIterator[Pool]:
 async def handed_out(pool: Pool, file: Path, base_url: str = BASE) -> dict[str, Any]:
     async with pool.transaction() as connection:
         content = await hand_out(connection, file, base_url, utcnow(), company_id=lambda id: f"{id:024x}")
-    assert json.loads(file.read_text()) == content
+    assert what_says(file) == content
     return content
+
+
+def what_says(file: Path) -> Any:
+    return json.loads(file.read_text())
 
 
 async def access(pool: Pool, key: str) -> Access | None:
@@ -99,7 +103,7 @@ async def test_only_what_does_not_work_is_replaced(own: Pool, tmp_path: Path) ->
     file = tmp_path / "credentials.json"
     first = await handed_out(own, file)
     live = first["doors"]["dispatchapi"]["live"]
-    edited = json.loads(file.read_text())
+    edited = what_says(file)
     edited["doors"]["dispatchapi"]["live"]["key"] = live["dispatch_key"]  # works, but is that of another credential
     file.write_text(json.dumps(edited))
     revoked = await access(own, first["demonstration"]["dam-drivers"]["live"]["key"])

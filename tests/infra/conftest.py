@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 
 import pytest
-from tests.infra.outbox import empty
 
 from cabstand.infra.db import Pool, migrate, open_pool
 from cabstand.infra.postgres import start
+from tests.infra.outbox import empty
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from cabstand.core.database import Connection
 from cabstand.core.events.model import Message, Notice, RetryPolicy, Speaker
 from cabstand.infra.db import Pool
 from cabstand.infra.deliveries.sender import Sender
@@ -225,20 +226,25 @@ async def happen(
 
 async def deliver_to(pool: Pool, party: Party, ride: int, *versions: int, at: datetime = START) -> list[int]:
     """Deliveries as fan-out would queue them; returns their ids."""
-    bodies = [json.dumps({"event": f"{ride}-{v}", "ride": ride, "version": v}).encode() for v in versions]
     async with pool.transaction() as connection:
-        rows = await connection.fetch(
-            "INSERT INTO deliveries (environment, tenant_id, destination_id, fact_id, door, subject, subject_id,"
-            " event_id, kind, body, next_at, created_at)"
-            " SELECT 'live', $1, $2, fact, $3, 'ride', $4, event, 'moved', body, $8, $8"
-            " FROM unnest($5::bigint[], $6::text[], $7::bytea[]) AS m (fact, event, body) RETURNING id",
-            *(party.tenant_id, party.destination_id, party.door, ride, [next(_numbers) for _ in versions]),
-            *([f"{ride}-{v}" for v in versions], bodies, at),
-        )
-        await connection.execute(
-            "UPDATE destinations SET next_due = greatest(least(next_due, $2), paused_until) WHERE id = $1",
-            *(party.destination_id, at),
-        )
+        return await queue_in(connection, party, ride, *versions, at=at)
+
+
+async def queue_in(connection: Connection, party: Party, ride: int, *versions: int, at: datetime = START) -> list[int]:
+    """The same in somebody's open transaction."""
+    bodies = [json.dumps({"event": f"{ride}-{v}", "ride": ride, "version": v}).encode() for v in versions]
+    rows = await connection.fetch(
+        "INSERT INTO deliveries (environment, tenant_id, destination_id, fact_id, door, subject, subject_id,"
+        " event_id, kind, body, next_at, created_at)"
+        " SELECT 'live', $1, $2, fact, $3, 'ride', $4, event, 'moved', body, $8, $8"
+        " FROM unnest($5::bigint[], $6::text[], $7::bytea[]) AS m (fact, event, body) RETURNING id",
+        *(party.tenant_id, party.destination_id, party.door, ride, [next(_numbers) for _ in versions]),
+        *([f"{ride}-{v}" for v in versions], bodies, at),
+    )
+    await connection.execute(
+        "UPDATE destinations SET next_due = greatest(least(next_due, $2), paused_until) WHERE id = $1",
+        *(party.destination_id, at),
+    )
     return [row["id"] for row in rows]
 
 

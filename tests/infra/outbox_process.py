@@ -1,4 +1,4 @@
-"""Fan-out and sender in a process of their own, for the test that kills it: `python -m tests.infra.outbox_process URL`."""
+"""Fan-out and sender in a process of their own, for the test that kills it. Its argument is the database."""
 
 import asyncio
 import sys

@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+
+from cabstand.infra.db import Pool
+from cabstand.infra.deliveries.held import LANES, PAUSE_AFTER
+from cabstand.infra.deliveries.sender import DESTINATIONS, PAUSE, Sender, work
 from tests.infra.outbox import (
     START,
     Behaviour,
@@ -24,15 +28,11 @@ from tests.infra.outbox import (
     answering,
     deliver_to,
     hanging,
+    queue_in,
     rows,
     run_sql,
     until,
 )
-
-from cabstand.infra.db import Pool
-from cabstand.infra.deliveries.held import LANES, PAUSE_AFTER
-from cabstand.infra.deliveries.http import KEPT_OF_ANSWER, LONGEST_ANSWER
-from cabstand.infra.deliveries.sender import PAUSE, work
 
 pytestmark = pytest.mark.anyio
 
@@ -158,25 +158,6 @@ async def test_a_receiver_that_is_gone_is_found_when_it_comes_back(pool: Pool) -
         assert await sender.send_due() == 2
     assert await states(pool, party) == ["delivered", "delivered"]
     assert (await destination(pool, party))["failures"] == 0
-
-
-async def test_a_huge_answer_is_read_only_in_part(pool: Pool) -> None:
-    async with Receiver(behave=answering(200, "x" * 3_000_000)) as receiver, a_sender(pool, TurnedClock()) as sender:
-        party = await a_party(pool, receiver.url)
-        await deliver_to(pool, party, a_ride(), 1, 2)
-        await sender.send_due()
-    assert [(t["status"], t["answer_length"]) for t in await tries(pool, party)] == [(200, LONGEST_ANSWER)] * 2
-    assert KEPT_OF_ANSWER < LONGEST_ANSWER
-
-
-@pytest.mark.parametrize(("text", "state"), [("", "delivered"), ("ok", "pending")])
-async def test_a_policy_may_ask_for_an_empty_answer(pool: Pool, text: str, state: str) -> None:
-    speaker = a_speaker(empty_body=True)
-    async with Receiver(behave=answering(200, text)) as receiver, a_sender(pool, TurnedClock(), speaker) as sender:
-        party = await a_party(pool, receiver.url)
-        await deliver_to(pool, party, a_ride(), 1)
-        await sender.send_due()
-    assert await states(pool, party) == [state]
 
 
 async def test_a_refused_target_is_a_failed_attempt_without_a_request(pool: Pool) -> None:
@@ -315,11 +296,12 @@ async def test_another_sender_takes_over_when_a_lease_runs_out(pool: Pool) -> No
         assert await sender.send_due() == 1
 
 
-async def test_a_sender_that_lost_its_lease_records_nothing_over_the_other_ones_result(pool: Pool) -> None:
+@pytest.mark.parametrize("state", ["delivered", "pending"])
+async def test_a_sender_that_lost_its_lease_records_nothing_over_the_other_ones_result(pool: Pool, state: str) -> None:
     party = await a_party(pool, None)
 
     async def overtaken(request: web.Request, hit: Hit) -> web.StreamResponse:
-        await run_sql(pool, "UPDATE deliveries SET state = 'delivered', attempts = 1, next_at = NULL")
+        await run_sql(pool, "UPDATE deliveries SET state = $1, attempts = 1", state)
         await run_sql(pool, "UPDATE destinations SET leased_by = 'another' WHERE id = $1", party.destination_id)
         return web.Response(status=500)
 
@@ -328,7 +310,7 @@ async def test_a_sender_that_lost_its_lease_records_nothing_over_the_other_ones_
         await deliver_to(pool, party, a_ride(), 1)
         await sender.send_due()
         assert (await destination(pool, party))["leased_by"] == "another"
-    assert await states(pool, party) == ["delivered"]
+    assert await states(pool, party) == [state]
     assert await tries(pool, party) == []
 
 
@@ -359,6 +341,53 @@ async def test_the_worker_sends_what_falls_due_and_outlives_a_failing_database(p
         stop.set()
         await asyncio.wait_for(worker, 5)
     assert await states(pool, party) == ["delivered"]
+
+
+async def test_what_is_committed_while_its_destination_is_given_back_is_not_forgotten(pool: Pool) -> None:
+    party, ride = await a_party(pool, None), a_ride()
+    late: list[asyncio.Task[None]] = []
+
+    async def meanwhile(request: web.Request, hit: Hit) -> web.StreamResponse:
+        if hit.message["version"] == 1:
+            queued = asyncio.Event()
+            late.append(asyncio.create_task(queue_slowly(queued)))
+            await queued.wait()
+        return web.Response()
+
+    async def queue_slowly(queued: asyncio.Event) -> None:
+        async with pool.transaction() as connection:
+            await queue_in(connection, party, ride, 2)
+            queued.set()
+            await asyncio.sleep(0.2)  # the sender is done with the first and waits for our lock
+
+    async with Receiver(behave=meanwhile) as receiver, a_sender(pool, TurnedClock()) as sender:
+        await run_sql(pool, "UPDATE destinations SET url = $2 WHERE id = $1", party.destination_id, receiver.url)
+        await deliver_to(pool, party, ride, 1)
+        assert await sender.send_due() == 2
+    await asyncio.gather(*late)
+    assert await states(pool, party) == ["delivered", "delivered"]
+
+
+async def test_more_destinations_than_can_be_held_at_once_are_all_served(pool: Pool) -> None:
+    async with Receiver() as receiver, a_sender(pool, TurnedClock()) as sender:
+        for _ in range(DESTINATIONS + 10):
+            await deliver_to(pool, await a_party(pool, receiver.url), a_ride(), 1)
+        assert await sender.send_due() == len(set(receiver.events)) == DESTINATIONS + 10
+
+
+async def test_a_destination_that_cannot_be_served_holds_up_no_other(pool: Pool) -> None:
+    def unseal(sealed: bytes) -> bytes:
+        raise ValueError("sealed under another key")
+
+    async with Receiver() as receiver:
+        broken = await a_party(pool, receiver.url, sealed_secret=b"?")
+        sound = await a_party(pool, receiver.url)
+        for party in (broken, sound):
+            await deliver_to(pool, party, a_ride(), 1)
+        speakers = {"here": a_speaker()}
+        async with Sender(pool, speakers, TurnedClock(), unseal=unseal, allow_loopback=True) as sender:
+            assert await sender.send_due() == 1
+    assert (await states(pool, broken), await states(pool, sound)) == (["pending"], ["delivered"])
 
 
 async def test_a_backlog_of_one_ride_longer_than_memory_holds_keeps_its_order(pool: Pool) -> None:

@@ -6,6 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
+from cabstand.core.events.model import Message, Notice, Speaker
+from cabstand.infra import fanout
+from cabstand.infra.db import Pool
+from cabstand.infra.fanout import fan_out
+from cabstand.infra.metrics import Metrics
 from tests.infra.outbox import (
     START,
     Party,
@@ -21,12 +27,6 @@ from tests.infra.outbox import (
     say,
     until,
 )
-
-from cabstand.core.events.model import Message, Notice, Speaker
-from cabstand.infra import fanout
-from cabstand.infra.db import Pool
-from cabstand.infra.fanout import fan_out
-from cabstand.infra.metrics import Metrics
 
 pytestmark = pytest.mark.anyio
 

@@ -4,13 +4,13 @@ import asyncio
 from datetime import datetime, timedelta
 
 import pytest
-from tests.infra.outbox import START, TurnedClock, a_ride, rows, run_sql, until
 
 from cabstand.core.database import Connection
 from cabstand.infra import jobs
 from cabstand.infra.db import Pool
 from cabstand.infra.jobs import Handler, Job, again, back_off, every, run_due
 from cabstand.infra.metrics import Metrics
+from tests.infra.outbox import START, TurnedClock, a_ride, rows, run_sql, until
 
 pytestmark = pytest.mark.anyio
 

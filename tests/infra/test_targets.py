@@ -5,11 +5,11 @@ from ipaddress import ip_address
 
 import aiohttp
 import pytest
-from tests.infra.outbox import Receiver, a_speaker
 from yarl import URL
 
 from cabstand.infra.deliveries.http import Client
 from cabstand.infra.deliveries.targets import Guard, TargetRefused, check_url, why_refused
+from tests.infra.outbox import Receiver, a_speaker
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from cabstand.doors import DOORS
 from cabstand.doors.dispatchapi.ids import company_id
 from cabstand.infra import log, postgres
 from cabstand.infra.db import migrate, open_pool
+from cabstand.infra.deliveries.store import end_leases
 from cabstand.infra.metrics import Metrics
 from cabstand.settings import Settings
 
@@ -95,6 +96,8 @@ async def _serve(
             seal=Seal(database.secret_key(settings, data)),
             metrics=Metrics(),
         )
+        if not settings.database_url:
+            await end_leases(pool)  # of an `up` that was killed: on our own database nobody else works
         async with workers(exchange):
             await _answer(exchange, alive, listening, base_url, data)
     finally:

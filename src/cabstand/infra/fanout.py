@@ -22,7 +22,7 @@ from cabstand.infra.worker import LONGEST_REST, keep_working
 BATCH: Final = 200
 LONGEST_RUN: Final = 50
 """Facts of one subject in a batch; the rest is the next batch's."""
-_SHORTEST_REST: Final = 0.002
+_SHORTEST_REST: Final = 0.005
 _log = logger("fanout")
 
 # These queries touch few rows of large tables by index, whatever the statistics of a queue say that was empty when they
@@ -137,7 +137,10 @@ async def work(
     """Fan out until `stop` is set."""
 
     async def step() -> float:
-        return 0.0 if await fan_out(pool, speakers, public_url, clock(), metrics=metrics) else LONGEST_REST
+        facts = await fan_out(pool, speakers, public_url, clock(), metrics=metrics)
+        if facts == 0:
+            return LONGEST_REST
+        return 0.0 if facts >= BATCH else _SHORTEST_REST  # a short rest makes the next batch worth its statements
 
     await keep_working("fanout", step, waker=pool.waker(), stop=stop, shortest_rest=_SHORTEST_REST)
 

@@ -17,9 +17,10 @@ from cabstand.infra.metrics import Metrics
 from cabstand.infra.worker import LONGEST_REST, keep_working
 
 AT_ONCE: Final = 4
+BATCH: Final = 100
 PATIENCE: Final = 20
 """After so many failures a job is tried once a day."""
-_SHORTEST_REST: Final = 0.01
+_SHORTEST_REST: Final = 0.005
 _log = logger("jobs")
 
 # ARRAY(…) makes the planner run the inner query once, whatever it believes about the size of the table.
@@ -68,7 +69,7 @@ class UnknownKind(Exception):
 
 
 async def run_due(
-    pool: Pool, handlers: Handlers, now: datetime, *, limit: int = 100, metrics: Metrics | None = None
+    pool: Pool, handlers: Handlers, now: datetime, *, limit: int = BATCH, metrics: Metrics | None = None
 ) -> int:
     """Run up to `limit` jobs that are due, four at a time, each in its own transaction; returns how many were claimed.
 
@@ -91,8 +92,8 @@ async def work(
     """Run jobs as they fall due until `stop` is set; what has begun is finished first."""
 
     async def step() -> float:
-        if await run_due(pool, handlers, clock(), metrics=metrics):
-            return 0.0
+        if ran := await run_due(pool, handlers, clock(), limit=BATCH, metrics=metrics):
+            return 0.0 if ran == BATCH else _SHORTEST_REST
         return await _seconds_to_next(pool, clock())
 
     await keep_working("jobs", step, waker=pool.waker(), stop=stop, shortest_rest=_SHORTEST_REST)

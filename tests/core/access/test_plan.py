@@ -64,7 +64,7 @@ def test_a_whole_file_becomes_a_plan() -> None:
         demonstration=True,
         credentials=(credential,),
     )
-    link = LinkPlan(demand="canal-cabs", supply="dam-drivers", environments=(Environment.LIVE,), line=16)
+    link = LinkPlan(demand="canal-cabs", supply="dam-drivers", environments=(Environment.LIVE,), line=17)
     text = TENANT + optional + CREDENTIAL + 'webhook = { live = "https://a.example.org/x" }\n' + LINK
     assert plan(text) == Plan(tenants=(tenant,), links=(link,))
 

@@ -59,7 +59,7 @@ async def issue(
 
 
 async def revoke(connection: Connection, id: int, now: datetime) -> None:
-    """Revoke a credential. Raises NotFound for an unknown or already revoked one."""
+    """Revoke a credential and stop its webhooks. Raises NotFound for an unknown or already revoked one."""
     if await store.REVOKE.value(connection, id=id, now=now) is None:
         raise NotFound(f"There is no credential {id} in force.")
 

@@ -19,7 +19,12 @@ NEW_CREDENTIAL = Statement(
     VALUES (:tenant_id, :environment, :door, :kind, :name, :hint, :key_hash, :now)
     RETURNING id"""
 )
-REVOKE = Statement("""UPDATE credentials SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL RETURNING id""")
+REVOKE = Statement(
+    """WITH revoked AS (
+        UPDATE credentials SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL RETURNING id),
+    silenced AS (UPDATE destinations d SET url = NULL FROM revoked WHERE d.credential_id = revoked.id)
+    SELECT id FROM revoked"""
+)
 SET_WEBHOOK = Statement(
     """INSERT INTO destinations (tenant_id, environment, credential_id, url, sealed_secret)
     SELECT tenant_id, environment, id, :url, :sealed_secret FROM credentials WHERE id = :id AND revoked_at IS NULL

@@ -12,6 +12,7 @@ LANES: Final = 4  # requests at once to one destination
 NARROW_AFTER: Final = 5  # failures in a row; then one at a time, so that who hangs holds one connection, not four
 PAUSE_AFTER: Final = 20  # failures in a row
 MOST_TAKEN: Final = 400  # deliveries in memory
+_SHORTEST_REST: Final = 0.1  # seconds between two looks for more while nothing new was found
 _SAFETY: Final = 5.0  # seconds before the lease's end from which nothing new is sent
 
 
@@ -27,6 +28,7 @@ class Held:
         self.taken: set[int] = set()  # loaded, and what came of it not yet recorded
         self.loading = asyncio.Lock()
         self.more = True  # there may be something to load
+        self._looked = 0.0
         self.in_flight = 0
         self.active = True  # whether new attempts may begin
         self.since = time.monotonic()
@@ -73,10 +75,16 @@ class Held:
         self.active = False
         self.changed()
 
+    def looks(self) -> None:
+        """The database is being asked for more."""
+        self.more = False
+        self._looked = time.monotonic()
+
     def look_again(self) -> None:
-        """Something may have been queued."""
-        self.more = True
-        self.changed()
+        """Something was queued for somebody. Not at every wake: most are not about us, and we look by ourselves too."""
+        if time.monotonic() - self._looked >= _SHORTEST_REST:
+            self.more = True
+            self.changed()
 
     def changed(self) -> None:
         """Wake the lanes that rest."""

@@ -33,7 +33,7 @@ _LOOK_SECONDS: Final = 0.5
 _TURN_SECONDS: Final = 2.0  # after which a destination makes room if others wait
 _RENEW_SECONDS: Final = 5.0
 _GRACE_SECONDS: Final = 3.0
-_SHORTEST_REST: Final = 0.002
+_SHORTEST_REST: Final = 0.005
 _log = logger("deliveries")
 
 
@@ -101,12 +101,12 @@ class Sender:
             for held in self._held.values():
                 held.look_again()
             if await self._claim():
-                return 0.0
+                return _SHORTEST_REST
             if len(self._held) >= DESTINATIONS:
                 return LONGEST_REST  # the end of any of them wakes us
             async with self._pool.connection() as connection:
                 due = await store.next_due(connection)
-            return LONGEST_REST if due is None else max((due - self._clock()).total_seconds(), 0.01)
+            return LONGEST_REST if due is None else max((due - self._clock()).total_seconds(), _SHORTEST_REST)
 
         await keep_working("sender", step, waker=self._waker, stop=stop, shortest_rest=_SHORTEST_REST)
 
@@ -166,7 +166,7 @@ class Sender:
         async with held.loading:
             if not held.more:
                 return  # another lane has just looked
-            held.more = False
+            held.looks()
             limit = 1 if held.probing else LOADED
             loaded = await store.load(self._pool, held.id, self._clock(), held.taken, limit)
             if held.probing:

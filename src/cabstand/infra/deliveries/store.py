@@ -113,6 +113,7 @@ _GIVE_BACK: Final = """
     WHERE id = $1
 """
 _GIVE_ALL_BACK: Final = "UPDATE destinations SET leased_until = NULL, leased_by = NULL WHERE leased_by = $1"
+_END_LEASES: Final = "UPDATE destinations SET leased_until = NULL, leased_by = NULL WHERE leased_by IS NOT NULL"
 _NEXT_DUE: Final = """
     SELECT next_due FROM destinations
     WHERE next_due IS NOT NULL AND url IS NOT NULL AND (leased_until IS NULL OR leased_until < clock_timestamp())
@@ -162,6 +163,15 @@ async def give_all_back(pool: Pool, sender: str) -> None:
     """End all leases of a sender that stops."""
     async with pool.connection() as connection:
         await connection.execute(_GIVE_ALL_BACK, sender)
+
+
+async def end_leases(pool: Pool) -> None:
+    """End the leases of whoever was killed, without waiting for them to run out.
+
+    Only for a process that starts as the only one on its database.
+    """
+    async with pool.connection() as connection:
+        await connection.execute(_END_LEASES)
 
 
 async def next_due(connection: Connection) -> datetime | None:
