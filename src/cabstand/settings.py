@@ -189,7 +189,7 @@ SETTINGS: Final = (
     Setting(
         env="CABSTAND_ALLOW_LOOPBACK_HOOKS",
         meaning="1 lets webhooks go to addresses of this machine, 0 refuses them.",
-        default="1 for `up`, 0 for `serve`",
+        default="1 while it listens on loopback only, else 0",
         field="allow_loopback_hooks",
         parse=_switch,
     ),

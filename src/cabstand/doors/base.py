@@ -1,10 +1,12 @@
 """What every door declares about itself: dataclasses, nothing to inherit."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -57,6 +59,37 @@ class Calls(Generic[State]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """What a request carries besides its body."""
+
+    name: str
+    place: Literal["path", "query", "header"]
+    about: str
+    schema: Mapping[str, Any]  # JSON Schema
+    example: Any = None
+    content: str = ""  # the media type of its text, where that is not plain: "application/json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """One way in which an operation says no. Several may share a status."""
+
+    status: int
+    about: str  # when it is answered
+    example: Any = None  # a body, in the door's own shape; None where there is none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Security:
+    """One way to show a key; a caller needs one of those that a door has."""
+
+    name: str
+    about: str
+    scheme: Mapping[str, Any]  # OpenAPI's security scheme object
+    example: str  # as in a request: "Authorization: KEY"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Operation:
     """One method of one path, and what answers it."""
 
@@ -65,11 +98,37 @@ class Operation:
     summary: str  # what it does, in one line
     handler: Callable[[Request], Awaitable[Response]]
     takes_id: bool = False  # the path names a thing by its id, so a foreign or unknown one must be refused
+    about: tuple[str, ...] = ()  # what else a caller must know, a paragraph each
+    group: str = ""  # where it stands in the reference; by default with its first part of the path
+    open: bool = False  # needs no key
+    parameters: tuple[Parameter, ...] = ()
+    body: type[msgspec.Struct] | None = None
+    sent: Any = None  # an example of the body
+    answer: Any = None  # the type of a success's body: a Struct, or a list of one; None where there is no body
+    answered: Any = None  # an example of it
+    media: str = "application/json"  # of a success
+    refusals: tuple[Refusal, ...] = ()
 
     @property
     def name(self) -> str:
         """As the document's list writes it: "GET /rides/{id}"."""
         return f"{self.method} {self.path}"
+
+    @property
+    def id(self) -> str:
+        """The same as an identifier: "get_rides_id"."""
+        parts = re.findall(r"[A-Za-z0-9.]+", self.path)
+        return "_".join((self.method.lower(), *parts)).replace(".", "_")
+
+    @property
+    def names(self) -> list[str]:
+        """The parameters of its path: ["id"]."""
+        return re.findall(r"\{([^}:]+)", self.path)
+
+    @property
+    def section(self) -> str:
+        """The group it stands in: "rides"."""
+        return self.group or self.path.split("/")[1]
 
     @property
     def precedence(self) -> tuple[tuple[bool, ...], bool]:
@@ -84,12 +143,19 @@ class Door:
     name: str
     title: str
     prefix: str  # where it is mounted, for example "/dispatchapi/api"
+    about: tuple[str, ...] = ()  # what a caller must know of all operations, a paragraph each
+    security: tuple[Security, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)  # "field", or "Struct.field", -> what it means
+    refused: type[msgspec.Struct] | None = None  # the body of every refusal
     operations: tuple[Operation, ...]
     own: tuple[Operation, ...] = ()  # not in the document: ours, such as sandbox tools
     unserved: Mapping[str, str] = field(default_factory=dict)  # "METHOD /path" -> reason
     vocabularies: tuple[StatusVocabulary[Any], ...]
     calls: tuple[Calls[Any], ...] = ()
     events: Mapping[str, str] = field(default_factory=dict)  # kind -> when it is sent, in one line
+    event: type[msgspec.Struct] | None = None  # the body of every event
+    told: Mapping[str, Any] = field(default_factory=dict)  # kind -> an example of its body
+    event_headers: tuple[Parameter, ...] = ()
     unserved_events: Mapping[str, str] = field(default_factory=dict)  # kind -> reason
     codes: Mapping[str, str] = field(default_factory=dict)  # documented error code -> when it is answered
     unused_codes: Mapping[str, str] = field(default_factory=dict)  # documented error code -> reason

@@ -263,6 +263,8 @@ def test_walks_and_moves_can_be_kept_to_some_states() -> None:
 
 
 WALKS = [  # door, policy, from, to, by, steps; None: refused
+    ("dispatchapi", N.DISPATCHED, S.RESERVED, S.SEARCHING, A.DISPATCH, None),  # say canceled_driver first
+    ("dispatchapi", N.DISPATCHED, S.HANDED_BACK, S.SCHEDULED, A.DISPATCH, "scheduled"),
     ("corp99", N.FINAL, S.SEARCHING, S.ON_BOARD, A.DISPATCH, "assigned approaching arrived on_board"),
     ("corp99", N.FINAL, S.SEARCHING, S.CANCELLED_BY_DRIVER, A.DISPATCH, "assigned cancelled_by_driver"),
     ("corp99", N.FINAL, S.SEARCHING, S.COMPLETED, A.DISPATCH, "assigned approaching arrived on_board completed"),

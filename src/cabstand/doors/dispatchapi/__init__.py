@@ -125,7 +125,9 @@ DOOR = Door(
         "`priceMethod`, `metricsMethod` and `metrics` are answered when they were sent. A price is kept as it was "
         "sent; its breakdown is never added up.",
         "Properties that the document does not know are kept and answered. What only the server may say (`id`, "
-        "`companyId`, `created` and others) is ignored in requests.",
+        "`companyId`, `created` and others) is ignored in requests. What is kept "
+        "as it was sent may have 100,000 bytes per thing.",
+        "Dates lie between the years 1900 and 2999.",
         "Ids have 24 hex digits, as in the document: 8 that are the same for all things of a kind, and 16 of our "
         "number. An id of another kind is an unknown one.",
         "The answer to a new vehicle has the `status.origin` that was sent; the document's sample shows another.",
