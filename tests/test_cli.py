@@ -255,7 +255,7 @@ def test_only_live_messages_are_shown(cli: Cli, slug: str, ask: Callable[..., An
 
 def test_doors_accounts_for_its_document(cli: Cli) -> None:
     assert "dispatchapi" in cli("doors").stdout
-    assert "Operations not served, because (" in cli("doors", "--door", "dispatchapi").stdout
+    assert "Error codes not used, because (" in cli("doors", "--door", "dispatchapi").stdout
     assert cli("doors", "--door", "gtt", code=1).stderr.startswith("There is no door 'gtt'")
 
 

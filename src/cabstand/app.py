@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,7 +71,7 @@ def create_app(exchange: Exchange) -> ASGIApp:
         Route("/health", health_endpoint(_check(exchange.pool)), methods=["GET"]),
         Route("/metrics", metrics_endpoint(exchange.metrics, exchange.settings.metrics_key, exchange.loopback)),
         *sandbox.ROUTES,
-        *[Mount(door.prefix, door_app(door, services)) for door in DOORS],
+        *[_mount(door, services) for door in DOORS],
     ]
     app = Starlette(routes=routes, exception_handlers={WireError: _unreadable, HTTPException: _http})
     app.state.services = services
@@ -94,6 +95,13 @@ async def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     message = error.detail if isinstance(error, HTTPException) else "Internal Server Error"
     return json_response({"error": {"statusCode": status, "message": message}}, status)
+
+
+def _mount(door: Door, services: Services) -> Mount:
+    """The door at its prefix, with all paths below it: Starlette's pattern would pass over one with a line break."""
+    mount = Mount(door.prefix, door_app(door, services))
+    mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
+    return mount
 
 
 def door_app(door: Door, services: Services) -> Starlette:
@@ -122,10 +130,12 @@ def door_app(door: Door, services: Services) -> Starlette:
             WireError: unreadable,
             Invalid: unreadable,
             HTTPException: http,
+            Exception: http,  # answered in the door's shape, then raised again for the log
             **dict.fromkeys(UNAVAILABLE, unavailable),
         },
     )
     app.state.services = services
+    app.state.door = door
     return app
 
 

@@ -76,7 +76,9 @@ async def test_two_processes_at_once_run_each_job_once(pool: Pool) -> None:
 async def test_a_job_that_fails_changes_nothing_keeps_its_error_and_is_tried_again_later(pool: Pool) -> None:
     tenant = a_ride()
     await run_sql(
-        pool, "INSERT INTO riders (tenant_id, environment, phone, created_at) VALUES ($1, 'live', '+31', $2)",
+        pool,
+        """INSERT INTO riders (tenant_id, environment, phone, created_at, changed_at)
+        VALUES ($1, 'live', '+31', $2, $2)""",
         *(tenant, START),
     )  # fmt: skip
     await queue(pool, tenant, kind="bad")

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from structlog.contextvars import bound_contextvars
-from tests.infra.asgi import lines, log_in_memory
 
 from cabstand.infra.log import configure, logger, mark_logged
 from cabstand.settings import Settings
+from tests.infra.asgi import lines, log_in_memory
 
 
 @pytest.fixture

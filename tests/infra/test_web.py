@@ -18,7 +18,6 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
-from tests.infra.asgi import called, lines, log_in_memory, wrapped
 
 from cabstand.infra.log import logger
 from cabstand.infra.metrics import Metrics
@@ -27,6 +26,7 @@ from cabstand.infra.web import (
     OPERATION,
     REQUEST_ID,
 )
+from tests.infra.asgi import called, lines, log_in_memory, wrapped
 
 PLAIN_500 = {"error": {"statusCode": 500, "message": "Internal Server Error"}}
 

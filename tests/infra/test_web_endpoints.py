@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
-from tests.infra.asgi import called, lines, log_in_memory, wrapped
 
 from cabstand.infra.metrics import CONTENT_TYPE, Metrics
 from cabstand.infra.web import HealthCheck, Unwell, health_endpoint, metrics_endpoint
+from tests.infra.asgi import called, lines, log_in_memory, wrapped
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
+
 from tests.infra.asgi import called, wrapped
 
 

@@ -54,3 +54,7 @@ class Raced(CoreError):
 
 class UnknownKey(CoreError):
     """The key is missing or unknown."""
+
+
+class AlreadyThere(CoreError):
+    """There is one like that already."""

@@ -105,6 +105,11 @@ class Table:
         else:
             self._notes.seen[thing] = self._notes.document.line((*self._path, key))
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The keys that the table has."""
+        return tuple(self._values)
+
     def has(self, key: str) -> bool:
         """Whether the file says anything of this key."""
         return key in self._values
@@ -129,6 +134,27 @@ class Table:
             self.problem(key, f'"{key}" must be true or false, not {shown(value)}')
             return None
         return value
+
+    def whole(self, key: str, least: int, most: int) -> int:
+        """A whole number between these, both included; the least if it is none."""
+        value = self._required(key)
+        if value is None or (isinstance(value, int) and not isinstance(value, bool) and least <= value <= most):
+            return least if value is None else value
+        self.problem(key, f'"{key}" must be a whole number from {least} to {most}, not {shown(value)}')
+        return least
+
+    def value_if(self, key: str) -> Any:
+        """The value as it is, None where the file does not say; its form is the caller's to check."""
+        self._asked.append(key)
+        return self._values.get(key)
+
+    def table_if(self, key: str) -> "Table | None":
+        """A table, None where the file does not say."""
+        value = self.value_if(key)
+        if value is not None and not isinstance(value, dict):
+            self.problem(key, f'"{key}" must be a table, not {shown(value)}')
+            return None
+        return None if value is None else Table(value, (*self._path, key), self._notes)
 
     def one_of(self, key: str, words: Collection[str]) -> str:
         """One of these words; the first of them if it is none."""

@@ -103,10 +103,12 @@ class Operation:
     open: bool = False  # needs no key
     parameters: tuple[Parameter, ...] = ()
     body: type[msgspec.Struct] | None = None
+    never_null: frozenset[str] = frozenset()  # properties of the body that may be left out, but not emptied
     sent: Any = None  # an example of the body
     answer: Any = None  # the type of a success's body: a Struct, or a list of one; None where there is no body
     answered: Any = None  # an example of it
-    media: str = "application/json"  # of a success
+    status: int = 200  # of a success
+    media: str = "application/json"
     refusals: tuple[Refusal, ...] = ()
 
     @property

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from cabstand.doors.base import Door, Operation, Parameter, Refusal
+from cabstand.doors.shapes import EXACT
 
 Json = dict[str, Any]
 JSON: Final = "application/json"
@@ -64,10 +65,23 @@ class _Schemas:
         types = [door.event, door.refused, *(each.body for each in operations), *(each.answer for each in operations)]
         self._types = [each for each in types if each is not None]
         self._found, components = msgspec.json.schema_components(self._types, ref_template=f"{REF}{{name}}")
-        self.components = {name: _described(name, schema, door.fields) for name, schema in components.items()}
+        solid = {each.body.__name__: each.never_null for each in operations if each.body is not None}
+        self.components = {
+            name: _described(name, _filled(schema, solid.get(name, frozenset())), door.fields)
+            for name, schema in components.items()
+        }
 
     def of(self, wanted: Any) -> Json:
         return dict(self._found[self._types.index(wanted)])
+
+
+def _filled(schema: Mapping[str, Any], never_null: frozenset[str]) -> Json:
+    """The schema of a body without null for these of its properties."""
+    properties = dict(schema.get("properties", {}))
+    for name in never_null & set(properties):
+        forms = [each for each in properties[name]["anyOf"] if each != {"type": "null"}]
+        properties[name] = forms[0] if len(forms) == 1 else {"anyOf": forms}
+    return {**schema, "properties": properties} if properties else dict(schema)
 
 
 def _described(name: str, schema: Mapping[str, Any], meanings: Mapping[str, str]) -> Json:
@@ -76,8 +90,17 @@ def _described(name: str, schema: Mapping[str, Any], meanings: Mapping[str, str]
     for field, given in schema.get("properties", {}).items():
         about = meanings.get(f"{name}.{field}") or meanings.get(field)
         kept = {key: value for key, value in given.items() if (key, value) != ("default", None)}
-        properties[field] = {**kept, **({"description": about} if about else {})}
+        properties[field] = {**_bounded(kept), **({"description": about} if about else {})}
     return {**schema, "properties": properties} if properties else dict(schema)
+
+
+def _bounded(schema: Mapping[str, Any]) -> Json:
+    """The schema with the limits of all integers on the wire."""
+    if schema.get("type") == "integer":
+        return {"minimum": -EXACT, "maximum": EXACT, **schema}
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [_bounded(each) for each in schema["anyOf"]]}
+    return dict(schema)
 
 
 def _differences(door: Door) -> Iterable[str]:
@@ -139,7 +162,7 @@ def _responses(door: Door, operation: Operation, schemas: _Schemas) -> Json:
     success: Json = {"description": operation.summary, "headers": headers}
     if operation.answer is not None:
         success["content"] = _content(schemas.of(operation.answer), operation.answered, operation.media)
-    responses = {"200": success}
+    responses = {str(operation.status): success}
     for status in sorted({each.status for each in operation.refusals}):
         reasons = [each for each in operation.refusals if each.status == status]
         refused: Json = {"description": " ".join(each.about for each in reasons), "headers": headers}

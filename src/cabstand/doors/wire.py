@@ -40,6 +40,7 @@ __all__ = [
     "TooDeep",
     "TooManyValues",
     "WireError",
+    "as_read",
     "decode",
     "decode_with_raw",
     "idempotency_key",
@@ -156,6 +157,14 @@ def leftovers(raw: Mapping[str, object], shape: Shape[Any]) -> dict[str, object]
     free keys have no leftovers of their own.
     """
     return shape.record.unknown(raw)
+
+
+def as_read(raw: Any, read: object) -> Any:
+    """What was sent, with its unknown fields and nulls, its known values as they were read: "4400" is 4400."""
+    if raw is None or not isinstance(read, msgspec.Struct):
+        return raw if raw is None else read
+    names = dict(zip(read.__struct_encode_fields__, read.__struct_fields__, strict=True))
+    return {key: as_read(value, getattr(read, names[key])) if key in names else value for key, value in raw.items()}
 
 
 def _fit(raw: object, shape: Shape[T]) -> T:

@@ -49,16 +49,21 @@ _CLAIM: Final = f"""
 # OFFSET 0 keeps the order of the joins: from the facts outwards, never from all rides of a tenant.
 _RECIPIENTS: Final = """
     SELECT f.id AS fact_id, p.role, p.role = 'supplier' AND p.left_version IS NOT DISTINCT FROM f.version AS lost,
-           p.reference, p.door, c.kind, d.id AS destination_id, d.tenant_id,
-           EXISTS (SELECT FROM events t WHERE t.subject = 'ride' AND t.subject_id = f.ride_id
+           p.reference, c.door, c.kind, d.id AS destination_id, d.tenant_id,
+           EXISTS (SELECT FROM events t WHERE t.subject = f.subject AND t.subject_id = f.subject_id
                    AND t.credential_id = c.id AND t.version <= f.version) AS touched
-    FROM unnest($1::bigint[], $2::bigint[], $3::integer[]) AS f (id, ride_id, version)
+    FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::integer[], $5::bigint[], $6::text[])
+        AS f (id, subject, subject_id, version, owner_id, environment)
     CROSS JOIN LATERAL (
-        SELECT * FROM ride_parties p WHERE p.ride_id = f.ride_id AND p.joined_version <= f.version
-            AND (p.left_version IS NULL OR f.version <= p.left_version) OFFSET 0) p
+        SELECT p.role, p.reference, p.door, p.left_version, p.tenant_id, p.environment FROM ride_parties p
+        WHERE f.subject = 'ride' AND p.ride_id = f.subject_id AND p.joined_version <= f.version
+            AND (p.left_version IS NULL OR f.version <= p.left_version)
+        UNION ALL
+        SELECT 'owner', NULL, NULL, NULL, f.owner_id, f.environment WHERE f.subject <> 'ride'
+        OFFSET 0) p
     CROSS JOIN LATERAL (
         SELECT * FROM credentials c WHERE c.tenant_id = p.tenant_id AND c.environment = p.environment
-            AND c.door = p.door AND c.revoked_at IS NULL OFFSET 0) c
+            AND c.door = coalesce(p.door, c.door) AND c.revoked_at IS NULL OFFSET 0) c
     JOIN destinations d ON d.credential_id = c.id AND d.url IS NOT NULL
 """
 _QUEUE: Final = """
@@ -76,6 +81,9 @@ _MARK_DUE: Final = """
     UPDATE destinations SET next_due = greatest(least(next_due, $2), paused_until)
     WHERE id IN (SELECT id FROM destinations WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE)
 """
+
+
+_ASKED: Final = attrgetter("id", "subject", "subject_id", "version", "tenant_id", "environment")  # as _RECIPIENTS asks
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,16 +167,12 @@ async def _messages(
     public_url: str,
     metrics: Metrics | None,
 ) -> list[_Outgoing]:
-    """What is to be said to whom, per subject in order of version. Only rides have parties."""
-    rides = [fact for fact in facts if fact.subject == "ride"]
-    if not rides:
-        return []
+    """What is to be said to whom, per subject in order of version: to a ride's parties, else to the owner."""
     recipients: defaultdict[int, list[Record]] = defaultdict(list)
-    columns = ([f.id for f in rides], [f.subject_id for f in rides], [f.version for f in rides])
-    for row in await connection.fetch(_RECIPIENTS, *columns):
+    for row in await connection.fetch(_RECIPIENTS, *zip(*map(_ASKED, facts), strict=True)):
         recipients[row["fact_id"]].append(row)
     outgoing = []
-    for fact in rides:
+    for fact in facts:
         for row in recipients[fact.id]:
             if (speaker := speakers.get(row["door"])) is None:
                 continue

@@ -16,7 +16,7 @@ from tests.support.exchange import running
 
 pytestmark = pytest.mark.anyio
 EXAMPLES = Path(__file__).parent / "examples"
-SERVERS = {"id", "intId", "created", "modified", "expired", "companyId", "rideLogId", "origin"}
+SERVERS = {"id", "intId", "created", "modified", "expired", "companyId", "rideLogId", "passengerId", "origin"}
 
 
 def example(name: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from cabstand.app import workers
 from cabstand.core.access import service as access
 from cabstand.core.access.secrets import WEBHOOK
 from cabstand.infra.db import Pool
@@ -172,3 +173,21 @@ async def test_the_sandbox_and_live_apps_of_a_company_hear_nothing_of_each_other
         ride = await booked(here, company)
         await settled(here)
         assert [event["meta"]["resource_id"] for event in live.events] == [ride["id"]]
+
+
+async def test_a_supplier_that_comes_back_before_its_leaving_was_told_misses_nothing(pool: Pool) -> None:
+    async with AsyncExitStack() as stack:
+        here = await stack.enter_async_context(running(pool))  # no workers yet: nothing is told
+        company = await here.company()
+        supplier = await here.company(supplies=company)
+        theirs = await listen(stack, here, supplier, "dispatch")
+        driver = await driver_of(here, supplier)
+        ride = await booked(here, company)
+        for _ in range(2):
+            offer = await offered(here, company, ride["id"], driver)
+            good(await answered(here, supplier, offer["id"], driver))
+            good(await say(here, supplier, ride["id"], "canceled_driver"))
+            good(await say(here, company, ride["id"], "matching"))
+        await stack.enter_async_context(workers(here.exchange))
+        await settled(here)
+        assert theirs.told() == ["status_changed assigned", "status_changed canceled"] * 2

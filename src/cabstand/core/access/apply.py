@@ -1,7 +1,7 @@
 """Bring the database to what a plan asks for: the differences first, then all of them in the caller's transaction.
 
 What the file does not name is left alone: tenants, credentials and links, and of a tenant or credential that it
-names, the optional values that it does not give.
+names, the optional values that it does not give. A tenant's prices (tariffs, zones, fixed prices) are one value.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,6 +13,10 @@ from cabstand.core.access import service, store
 from cabstand.core.access.model import CredentialKind, Environment, Tenant
 from cabstand.core.access.plan import CredentialPlan, LinkPlan, Plan, PlanError, TenantPlan
 from cabstand.core.database import Connection
+from cabstand.core.quotes import apply as quotes
+from cabstand.core.quotes.apply import ChangedPrices
+from cabstand.core.quotes.model import PriceRule
+from cabstand.core.sql import Statement
 from cabstand.core.toml import Problem, shown
 
 _FIELDS = ("name", "email", "phone", "city", "country", "currency", "time_zone", "demonstration")
@@ -92,12 +96,28 @@ class NewLink:
     demand: str
     supply: str
     environment: Environment
+    price_rule: PriceRule = PriceRule.PASSED_THROUGH
 
     def __str__(self) -> str:
-        return f"+ link {self.demand} → {self.supply} ({self.environment})"
+        rule = "" if self.price_rule is PriceRule.PASSED_THROUGH else f", price {self.price_rule}"
+        return f"+ link {self.demand} → {self.supply} ({self.environment}){rule}"
 
 
-Change = NewTenant | ChangedTenant | NewKey | ChangedKind | ChangedWebhook | NewLink
+@dataclass(frozen=True, kw_only=True)
+class ChangedLink:
+    """A link that is there, whose prices join by another rule."""
+
+    demand: str
+    supply: str
+    environment: Environment
+    before: str
+    price_rule: PriceRule
+
+    def __str__(self) -> str:
+        return f"~ link {self.demand} → {self.supply} ({self.environment}): price {self.before} → {self.price_rule}"
+
+
+Change = NewTenant | ChangedTenant | NewKey | ChangedKind | ChangedWebhook | NewLink | ChangedLink | ChangedPrices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,15 +153,22 @@ async def differences(connection: Connection, plan: Plan) -> list[Change]:
         (row["tenant_id"], row["environment"], row["door"], row["name"]): row
         for row in await store.IN_FORCE.rows(connection, tenant_ids=ids)
     }
-    links = {tuple(row) for row in await store.LINKS.rows(connection, ids=ids)}
+    links = {tuple(row)[:3]: row["price_rule"] for row in await store.LINKS.rows(connection, ids=ids)}
     changes: list[Change] = []
     for wanted in plan.tenants:
         changes += _of_tenant(wanted, tenants.get(wanted.slug))
     for wanted in plan.tenants:
         changes += _of_credentials(wanted, tenants.get(wanted.slug), credentials)
+    changes += await quotes.differences(
+        connection, {each.slug: (_id(tenants, each.slug), each.prices) for each in plan.tenants}
+    )
     for link in plan.links:
         changes += _of_link(link, tenants, links)
     return changes
+
+
+def _id(tenants: dict[str, Tenant], slug: str) -> int | None:
+    return tenants[slug].id if slug in tenants else None
 
 
 def _ends(link: LinkPlan) -> tuple[str, str]:
@@ -191,11 +218,15 @@ def _of_credentials(
                 yield ChangedWebhook(**place, before=found["url"])
 
 
-def _of_link(link: LinkPlan, tenants: dict[str, Tenant], links: set[tuple[Any, ...]]) -> Iterator[Change]:
+def _of_link(link: LinkPlan, tenants: dict[str, Tenant], links: dict[tuple[Any, ...], str]) -> Iterator[Change]:
     ids = [tenants[slug].id for slug in _ends(link) if slug in tenants]
     for environment in link.environments:
-        if (*ids, environment) not in links:
-            yield NewLink(demand=link.demand, supply=link.supply, environment=environment)
+        before, rule = links.get((*ids, environment)), link.price_rule
+        place: dict[str, Any] = {"demand": link.demand, "supply": link.supply, "environment": environment}
+        if before is None:
+            yield NewLink(**place, price_rule=rule or PriceRule.PASSED_THROUGH)
+        elif rule is not None and rule != before:
+            yield ChangedLink(**place, before=before, price_rule=rule)
 
 
 async def _write(connection: Connection, changes: Sequence[Change], now: datetime) -> list[Issued]:
@@ -214,7 +245,12 @@ async def _write(connection: Connection, changes: Sequence[Change], now: datetim
             case ChangedWebhook(id=id, plan=plan, environment=environment):
                 await service.move_webhook(connection, id, plan.webhooks[environment])
             case NewLink():
-                await _new_link(connection, change)
+                await _set_link(connection, change, store.NEW_LINK)
+            case ChangedLink():
+                await _set_link(connection, change, store.CHANGE_LINK)
+            case ChangedPrices():
+                tenant = (await store.tenants(connection, [change.tenant]))[change.tenant]
+                await quotes.write(connection, tenant.id, change, now)
     return issued
 
 
@@ -248,13 +284,14 @@ async def _new_key(connection: Connection, change: NewKey, now: datetime) -> Iss
     )
 
 
-async def _new_link(connection: Connection, link: NewLink) -> None:
+async def _set_link(connection: Connection, link: NewLink | ChangedLink, statement: Statement) -> None:
     ends = await store.tenants(connection, [link.demand, link.supply])
-    await store.NEW_LINK.run(
+    await statement.run(
         connection,
         demand_id=ends[link.demand].id,
         supply_id=ends[link.supply].id,
         environment=link.environment,
+        price_rule=link.price_rule,
     )
 
 

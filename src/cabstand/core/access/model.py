@@ -58,4 +58,5 @@ class Tenant:
     currency: str  # ISO 4217
     time_zone: str  # IANA
     demonstration: bool
+    parent_id: int | None  # the partner that brought it in
     created_at: datetime

@@ -8,6 +8,9 @@ from zoneinfo import available_timezones
 
 from cabstand.core import toml
 from cabstand.core.access.model import CredentialKind, Environment
+from cabstand.core.money import currencies
+from cabstand.core.quotes import plan as quotes
+from cabstand.core.quotes.model import PriceList, PriceRule
 from cabstand.core.toml import Problem, Table
 
 # The form of a value, and how the form is described to its writer.
@@ -58,6 +61,7 @@ class TenantPlan:
     city: str | None = None
     demonstration: bool | None = None
     credentials: tuple[CredentialPlan, ...] = ()
+    prices: PriceList | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +72,7 @@ class LinkPlan:
     supply: str
     environments: tuple[Environment, ...]
     line: int
+    price_rule: PriceRule | None = None  # None: a link that is there keeps its own
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,20 +105,30 @@ def _tenant(table: Table, doors: Collection[str], refuse_url: RefuseUrl) -> Tena
     slug = table.text("slug", *_SLUG)
     if slug:
         table.once("slug", ("tenant", slug), f'the tenant "{slug}"')
+    currency, time_zone = _currency(table), _time_zone(table)
     tenant = TenantPlan(
         slug=slug,
         name=table.text("name", *_NAME),
         country=table.text("country", *_COUNTRY),
-        currency=table.text("currency", *_CURRENCY),
-        time_zone=_time_zone(table),
+        currency=currency,
+        time_zone=time_zone,
         email=table.text_if("email", *_EMAIL),
         phone=table.text_if("phone", *_PHONE),
         city=table.text_if("city", *_NAME),
         demonstration=table.switch_if("demonstration"),
         credentials=tuple(_credential(each, slug, doors, refuse_url) for each in table.tables("credentials")),
+        prices=quotes.read(table, slug, currency, time_zone),
     )
     table.refuse_others()
     return tenant
+
+
+def _currency(table: Table) -> str:
+    code = table.text("currency", *_CURRENCY)
+    if _CURRENCY[0].fullmatch(code) and code not in currencies():
+        near = toml.meant(code, currencies())
+        table.problem("currency", f'"currency" must be a currency of today, not {toml.shown(code)}{near}')
+    return code
 
 
 def _time_zone(table: Table) -> str:
@@ -175,5 +190,6 @@ def _link(table: Table) -> LinkPlan:
     for environment in environments if demand and supply else ():
         what = f'the {environment} link from "{demand}" to "{supply}"'
         table.once("demand", ("link", demand, supply, environment), what)
+    rule = PriceRule(table.one_of("price_rule", [*PriceRule])) if table.has("price_rule") else None
     table.refuse_others()
-    return LinkPlan(demand=demand, supply=supply, environments=environments, line=table.line)
+    return LinkPlan(demand=demand, supply=supply, environments=environments, line=table.line, price_rule=rule)

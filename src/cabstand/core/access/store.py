@@ -34,6 +34,15 @@ SET_WEBHOOK = Statement(
                     WHERE destination_id = destinations.id AND state = 'pending')
     RETURNING id"""
 )
+BRING_IN = Statement(
+    """WITH company AS (
+        INSERT INTO tenants (slug, name, email, phone, country, currency, time_zone, demonstration, parent_id,
+            created_at)
+        SELECT :slug, :name, :email, :phone, country, currency, time_zone, demonstration, id, :now FROM tenants
+        WHERE id = :parent ON CONFLICT (slug) DO NOTHING RETURNING id),
+    link AS (INSERT INTO links (demand_id, supply_id, environment) SELECT :parent, id, :environment FROM company)
+    SELECT id FROM company"""
+)
 WEBHOOK_OF = Statement("SELECT url, sealed_secret FROM destinations WHERE credential_id = :id")
 LIST = Statement(
     """SELECT c.id, t.slug AS tenant, c.environment, c.door, c.kind, c.name, c.hint, c.created_at, c.revoked_at,
@@ -70,10 +79,16 @@ CHANGE_KEY = Statement(
     """UPDATE credentials SET key_hash = :key_hash, hint = :hint WHERE id = :id AND revoked_at IS NULL RETURNING id"""
 )
 LINKS = Statement(
-    "SELECT demand_id, supply_id, environment FROM links WHERE demand_id = ANY(:ids) AND supply_id = ANY(:ids)"
+    """SELECT demand_id, supply_id, environment, price_rule FROM links
+    WHERE demand_id = ANY(:ids) AND supply_id = ANY(:ids)"""
 )
 NEW_LINK = Statement(
-    "INSERT INTO links (demand_id, supply_id, environment) VALUES (:demand_id, :supply_id, :environment)"
+    """INSERT INTO links (demand_id, supply_id, environment, price_rule)
+    VALUES (:demand_id, :supply_id, :environment, :price_rule)"""
+)
+CHANGE_LINK = Statement(
+    """UPDATE links SET price_rule = :price_rule
+    WHERE demand_id = :demand_id AND supply_id = :supply_id AND environment = :environment"""
 )
 
 

@@ -4,9 +4,9 @@ Everything here runs in a transaction that starts with the ride row (design 3.2,
 cancel of one ride come one after the other, whatever arrives together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -14,10 +14,13 @@ from cabstand.core.access.model import Access, Environment
 from cabstand.core.database import Connection
 from cabstand.core.dispatch import store
 from cabstand.core.dispatch.model import OfferState
-from cabstand.core.dispatch.views import OfferView
+from cabstand.core.dispatch.views import Asked, OfferView
 from cabstand.core.errors import DriverBusy, DriverNotAsked, IllegalTransition, NobodyToAsk, NotFound, OfferOver, Raced
 from cabstand.core.rides import store as rides
 from cabstand.core.rides.model import Actor, RideState
+
+if TYPE_CHECKING:
+    import asyncpg
 
 EXPIRE = "offer.expire"  # the reminder at an offer's `expires_at`
 LONGEST = timedelta(hours=24)
@@ -37,17 +40,18 @@ async def send(
     connection: Connection,
     access: Access,
     ride_id: int,
-    drivers: Sequence[int],
+    asked: Asked,
     *,
     lasts: timedelta,
     documents: str | None = None,
     document: Mapping[str, Any] | None = None,
     now: datetime,
 ) -> int:
-    """Offer a ride to drivers of one company, the caller's own or a linked one's; the first yes wins. In a transaction.
+    """Offer a ride to drivers of one company or to a company, one's own or a linked one; the first yes wins.
 
-    Drivers that cannot be asked are left out. Returns the offer's id. Raises NotFound, IllegalTransition if the ride
-    is not waiting for a driver, NobodyToAsk if none of the drivers can be asked or they are of several companies.
+    In a transaction. Drivers that cannot be asked are left out. Returns the offer's id. Raises NotFound,
+    IllegalTransition if the ride is not waiting for a driver, NobodyToAsk if nobody can be asked or the drivers are of
+    several companies.
     """
     ride = await store.LOCK_RIDE.row(
         connection, id=ride_id, environment=access.environment, tenant=access.tenant_id, now=now
@@ -55,23 +59,19 @@ async def send(
     if ride is None:
         await _refuse_ride(connection, access, ride_id)
         raise Raced
-    receivers = await store.RECEIVERS.rows(
-        connection, drivers=list(drivers), environment=access.environment, tenant=access.tenant_id
-    )
-    suppliers = {row["tenant_id"] for row in receivers}
-    if len(suppliers) != 1:
-        raise NobodyToAsk("The drivers of one offer must be of one company." if suppliers else None)
+    supplier, drivers = await _receivers(connection, access, asked)
     offer_id: int = await store.send(documents).value(
         connection,
-        **_fact(access, Actor.DISPATCH, "offer.sent", {"drivers": [row["id"] for row in receivers]}),
+        **_fact(access, Actor.DISPATCH, "offer.sent", {"supplier_id": supplier, "drivers": drivers}),
         id=ride_id,
         version=ride["version"],
         state=ride["state"],
         environment=access.environment,
         tenant=access.tenant_id,
-        supplier=suppliers.pop(),
+        supplier=supplier,
+        to_company=asked.company_id is not None,
         door=access.door,
-        drivers=[row["id"] for row in receivers],
+        drivers=drivers,
         expires_at=now + lasts,
         now=now,
         job=EXPIRE,
@@ -79,6 +79,23 @@ async def send(
         document=msgspec.json.encode(document or {}).decode(),
     )
     return offer_id
+
+
+async def _receivers(connection: Connection, access: Access, asked: Asked) -> tuple[int, list[int]]:
+    """The company that is asked, and which of its drivers; none of them for the company as a whole."""
+    scope = {"environment": access.environment, "tenant": access.tenant_id}
+    if asked.company_id is not None:
+        if not await store.IS_SUPPLIER.value(connection, company=asked.company_id, **scope):
+            raise NobodyToAsk("This company cannot be asked.")
+        return asked.company_id, []
+    if asked.phones:
+        found = await store.RECEIVERS_BY_PHONE.rows(connection, phones=list(asked.phones), **scope)
+    else:
+        found = await store.RECEIVERS.rows(connection, drivers=list(asked.drivers), **scope)
+    suppliers = {row["tenant_id"] for row in found}
+    if len(suppliers) != 1:
+        raise NobodyToAsk("The drivers of one offer must be of one company." if suppliers else None)
+    return suppliers.pop(), [row["id"] for row in found]
 
 
 async def _refuse_ride(connection: Connection, access: Access, ride_id: int) -> None:
@@ -100,6 +117,7 @@ async def read(connection: Connection, access: Access, id: int, *, documents: st
         tenant_id=row["tenant_id"],
         supplier_id=row["supplier_id"],
         state=OfferState(row["state"]),
+        to_company=row["to_company"],
         drivers=tuple(row["drivers"]),
         driver_id=row["driver_id"],
         vehicle_id=row["vehicle_id"],
@@ -111,11 +129,12 @@ async def read(connection: Connection, access: Access, id: int, *, documents: st
 
 
 async def accept(
-    connection: Connection, access: Access, offer_id: int, driver_id: int, by: Actor, *, now: datetime
+    connection: Connection, access: Access, offer_id: int, driver_id: int | None, by: Actor, *, now: datetime
 ) -> None:
     """A driver's yes: the offer becomes the assignment, all others are withdrawn. In a transaction.
 
-    A live ride that is due now takes the driver's time. Raises NotFound for an offer not made to the caller, OfferOver
+    A live ride that is due now takes the driver's time. A company that was asked as a whole may leave the driver open.
+    Raises NotFound for an offer not made to the caller, OfferOver
     (answered, expired by the clock, or the ride is gone), DriverNotAsked, DriverBusy, Raced.
     """
     ride = await store.ACCEPT_RIDE.row(
@@ -126,7 +145,8 @@ async def accept(
             raise NotFound(f"There is no offer {offer_id}.")
         await _refuse_offer(connection, access, offer_id, now)
         raise Raced  # it is open: the ride moved on at this moment, and can still be taken
-    takes_slot = access.environment is Environment.LIVE and ride["state"] == RideState.ASSIGNED
+    due = access.environment is Environment.LIVE and ride["state"] == RideState.ASSIGNED
+    takes_slot = due and driver_id is not None
     outcome = await store.ACCEPT.row(
         connection,
         actor=by,
@@ -190,8 +210,11 @@ async def expire(connection: Connection, environment: Environment, offer_id: int
     row = await store.OPEN_STATE.row(connection, offer=offer_id, environment=environment, tenant=None)
     if row is None or row["state"] != OfferState.SENT or row["expires_at"] > now:
         return
+    ride = await store.LOCK_BY_OFFER.row(connection, offer=offer_id, environment=environment, tenant=None, now=now)
+    if ride is None:
+        return  # somebody has the ride, or it has ended: so has the offer
     try:
-        await _end(connection, access, offer_id, OfferState.EXPIRED, Actor.SYSTEM, now=now)
+        await _over(connection, access, ride, offer_id, OfferState.EXPIRED, Actor.SYSTEM, now=now)
     except OfferOver:
         raise Raced from None  # it was open a moment ago: run again, and find it answered
 
@@ -213,6 +236,21 @@ async def _end(
     if ride is None:
         await _refuse_offer(connection, access, offer_id)
         raise OfferOver
+    await _over(connection, access, ride, offer_id, over, by, driver_id=driver_id, now=now)
+
+
+async def _over(
+    connection: Connection,
+    access: Access,
+    ride: "asyncpg.Record",
+    offer_id: int,
+    over: OfferState,
+    by: Actor,
+    *,
+    driver_id: int | None = None,
+    now: datetime,
+) -> None:
+    """The rest of the transaction, once the ride row is locked."""
     ended = True
     if driver_id is not None:
         if await store.DECLINE_ONE.value(connection, offer=offer_id, driver=driver_id, now=now) is None:

@@ -18,15 +18,24 @@ LOCK_RIDE = Statement(
     RETURNING r.id, r.version, r.state"""
 )
 
+_SUPPLIERS = """ARRAY(
+    SELECT :tenant::bigint UNION ALL
+    SELECT l.supply_id FROM links l WHERE l.demand_id = :tenant AND l.environment = :environment)"""
+
 # Who of the named drivers can be asked: accepted ones of the offering tenant or of one linked as its supply.
 RECEIVERS = Statement(
-    """SELECT d.id, d.tenant_id FROM drivers d
+    f"""SELECT d.id, d.tenant_id FROM drivers d
     WHERE d.id = ANY(:drivers::bigint[]) AND d.environment = :environment AND d.status = 'accepted'
-        AND (d.tenant_id = :tenant OR EXISTS (
-            SELECT FROM links l WHERE l.demand_id = :tenant AND l.supply_id = d.tenant_id
-                AND l.environment = :environment))
+        AND d.tenant_id = ANY({_SUPPLIERS})
     ORDER BY d.id"""
 )
+RECEIVERS_BY_PHONE = Statement(
+    f"""SELECT d.id, d.tenant_id FROM drivers d
+    WHERE d.tenant_id = ANY({_SUPPLIERS}) AND d.environment = :environment AND d.phone = ANY(:phones::text[])
+        AND d.status = 'accepted'
+    ORDER BY d.id"""
+)
+IS_SUPPLIER = Statement(f"SELECT :company::bigint = ANY({_SUPPLIERS})")
 
 
 @cache
@@ -37,9 +46,10 @@ def send(documents: str | None) -> Statement:
     )
     return Statement(
         f"""WITH offer AS (
-            INSERT INTO offers (ride_id, environment, tenant_id, supplier_id, door, state, created_at, expires_at,
-                changed_at)
-            VALUES (:id, :environment, :tenant, :supplier, :door, 'sent', :now, :expires_at, :now) RETURNING id),
+            INSERT INTO offers (ride_id, environment, tenant_id, supplier_id, door, state, to_company, created_at,
+                expires_at, changed_at)
+            VALUES (:id, :environment, :tenant, :supplier, :door, 'sent', :to_company, :now, :expires_at, :now)
+            RETURNING id),
         asked AS (INSERT INTO offer_drivers (offer_id, driver_id) SELECT id, unnest(:drivers::bigint[]) FROM offer),
         changed AS (
             SELECT :id::bigint AS id, :environment::text AS environment, :version::int AS version,
@@ -67,23 +77,28 @@ ACCEPT = Statement(
             :path::text[] AS path, :offer::bigint AS offer_id),
     taken AS (
         UPDATE offers o SET state = 'accepted', driver_id = d.id, vehicle_id = d.vehicle_id, changed_at = :now
-        FROM offer_drivers a JOIN drivers d ON d.id = a.driver_id
-        WHERE o.id = :offer AND o.state = 'sent' AND o.expires_at > :now AND a.offer_id = o.id
-            AND a.driver_id = :driver AND a.declined_at IS NULL AND d.status = 'accepted'
+        FROM (SELECT :driver::bigint AS id) asked
+        LEFT JOIN drivers d ON d.id = asked.id AND d.status = 'accepted' AND d.environment = :environment
+        LEFT JOIN offer_drivers a ON a.offer_id = :offer AND a.driver_id = d.id AND a.declined_at IS NULL
+        WHERE o.id = :offer AND o.state = 'sent' AND o.expires_at > :now
+            AND (a.driver_id IS NOT NULL
+                OR o.to_company AND (asked.id IS NULL OR d.tenant_id = o.supplier_id))
         RETURNING o.id, o.ride_id, o.supplier_id, o.tenant_id, o.door, o.driver_id, o.environment),
     withdrawn AS (
         UPDATE offers SET state = 'withdrawn', changed_at = :now
         WHERE ride_id = :id AND state = 'sent' AND id <> :offer RETURNING id),
     slot AS (
         INSERT INTO driver_slots (driver_id, slot, environment, ride_id, offer_id)
-        SELECT driver_id, 'now', environment, ride_id, id FROM taken WHERE :takes_slot
+        SELECT driver_id, 'now', environment, ride_id, id FROM taken WHERE :takes_slot AND driver_id IS NOT NULL
         ON CONFLICT DO NOTHING RETURNING driver_id),
+    former AS (
+        UPDATE ride_parties p SET current = false FROM taken
+        WHERE p.ride_id = taken.ride_id AND p.tenant_id = taken.supplier_id AND p.role = 'supplier' AND p.current
+        RETURNING p.tenant_id),
     party AS (
         INSERT INTO ride_parties (ride_id, tenant_id, environment, role, door, joined_version)
-        SELECT ride_id, supplier_id, environment, 'supplier', door, :version FROM taken WHERE supplier_id <> tenant_id
-        ON CONFLICT (ride_id, tenant_id) DO UPDATE SET door = excluded.door, joined_version = excluded.joined_version,
-            left_version = NULL, left_at = NULL, seen = NULL
-        WHERE ride_parties.role = 'supplier'),
+        SELECT ride_id, supplier_id, environment, 'supplier', door, :version
+        FROM taken, (SELECT count(*) FROM former) after_the_former WHERE supplier_id <> tenant_id),
     unneeded AS (
         DELETE FROM jobs WHERE kind = 'offer.expire'
             AND subject_id IN (SELECT id FROM withdrawn UNION ALL SELECT id FROM taken)),

@@ -9,6 +9,15 @@ from cabstand.core.dispatch.model import OfferState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """Whom an offer is for: drivers by id, drivers by phone number, or a company as a whole; one of the three."""
+
+    drivers: tuple[int, ...] = ()
+    phones: tuple[str, ...] = ()
+    company_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class OfferView:
     """One ride put to a driver or several until a time."""
 
@@ -17,7 +26,8 @@ class OfferView:
     tenant_id: int  # who offers
     supplier_id: int  # whose drivers are asked
     state: OfferState
-    drivers: tuple[int, ...]  # who are asked
+    to_company: bool  # the supplier is asked as a whole
+    drivers: tuple[int, ...]  # who are asked, if it is not
     driver_id: int | None  # who accepted
     vehicle_id: int | None
     created_at: datetime

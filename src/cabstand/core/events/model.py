@@ -8,7 +8,7 @@ from typing import Any
 
 
 class FactKind(StrEnum):
-    """What can happen to a ride, a driver or a vehicle."""
+    """What can happen to a ride, or to something that a tenant keeps."""
 
     RIDE_BOOKED = "ride.booked"  # after: the state it starts in
     RIDE_MOVED = "ride.moved"  # before, after: states
@@ -18,7 +18,17 @@ class FactKind(StrEnum):
     OFFER_EXPIRED = "offer.expired"
     OFFER_WITHDRAWN = "offer.withdrawn"
     DRIVER_ADDED = "driver.added"
+    DRIVER_CHANGED = "driver.changed"  # data: {"fields": [...]}
+    DRIVER_MOVED = "driver.moved"  # before, after: status
     VEHICLE_ADDED = "vehicle.added"
+    VEHICLE_CHANGED = "vehicle.changed"
+    VEHICLE_MOVED = "vehicle.moved"
+    RIDER_ADDED = "rider.added"
+    RIDER_CHANGED = "rider.changed"
+    DEBTOR_ADDED = "debtor.added"
+    DEBTOR_CHANGED = "debtor.changed"
+    RATING_ADDED = "rating.added"
+    RATING_CHANGED = "rating.changed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +37,7 @@ class Fact:
 
     id: int
     environment: str
-    subject: str  # ride | driver | vehicle
+    subject: str  # ride | driver | vehicle | rider | debtor | rating
     subject_id: int
     version: int  # without gaps per subject
     kind: str
@@ -48,7 +58,7 @@ class Notice:
     """A fact on its way to one recipient: what a door's `hooks` needs to write its message."""
 
     fact: Fact
-    role: str  # booker | supplier: the side of the ride the recipient is on
+    role: str  # booker | supplier: the side of the ride the recipient is on; owner of anything else
     lost: bool  # a supplier whose offer ended with this fact: it reads how its offer ended
     kind: str  # of the recipient's credential: booking | dispatch | partner
     touched: bool  # the recipient's credential has acted on the subject, up to this fact

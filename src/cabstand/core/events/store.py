@@ -33,6 +33,25 @@ def added(subject: str) -> str:
     FROM added)"""
 
 
+# A rider that was made or changed now; reads the row `rider`.
+RIDER = f"""rider_facts AS (
+    INSERT INTO events ({_COLUMNS})
+    SELECT environment, 'rider', id, version, CASE version WHEN 1 THEN 'rider.added' ELSE 'rider.changed' END, NULL,
+        NULL, NULL, false, :actor::text, tenant_id, :by_credential::bigint, NULL, :now::timestamptz, NULL
+    FROM rider WHERE changed_at = :now
+    ON CONFLICT DO NOTHING)"""  # two bookings of one phone in the same microsecond: the fact is there already
+
+
+def changed(subject: str) -> str:
+    """A fact for each of `:kinds`, in their order; reads the row `changed`, whose version counts them all."""
+    return f"""facts AS (
+    INSERT INTO events ({_COLUMNS})
+    SELECT c.environment, '{subject}', c.id, c.version - cardinality(:kinds::text[]) + f.n, f.kind, f.before, f.after,
+        f.before, false, 'dispatch', c.tenant_id, :by_credential::bigint, NULL, :now::timestamptz, f.data::jsonb
+    FROM changed c, unnest(:kinds::text[], :befores::text[], :afters::text[], :datas::text[])
+        WITH ORDINALITY AS f(kind, before, after, data, n))"""
+
+
 # A reminder: `:job_due` NULL means none is wanted.
 REMIND = """job AS (
     INSERT INTO jobs (environment, kind, subject_id, due_at)

@@ -1,93 +1,11 @@
-"""What can be done with drivers and vehicles."""
+"""What can be asked of drivers and vehicles."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-import msgspec
 
 from cabstand.core.access.model import Access
 from cabstand.core.database import Connection
-from cabstand.core.errors import NotFound
 from cabstand.core.fleet import store
-from cabstand.core.fleet.model import Driver, DriverStatus, NewDriver, NewVehicle, Vehicle
-
-
-async def add_driver(
-    connection: Connection,
-    access: Access,
-    driver: NewDriver,
-    *,
-    documents: str | None = None,
-    document: Mapping[str, Any] | None = None,
-    now: datetime,
-) -> Driver:
-    """A new driver of the caller's company; one statement. One who is still `pending` is invited by SMS.
-
-    Raises NotFound if its vehicle is not the company's.
-    """
-    if driver.vehicle_id is not None and not await is_own_vehicle(connection, access, driver.vehicle_id):
-        raise NotFound(f"There is no vehicle {driver.vehicle_id}.")
-    row = await store.add_driver(documents).row(
-        connection,
-        **asdict(driver),
-        tenant=access.tenant_id,
-        environment=access.environment,
-        by_credential=access.credential_id,
-        document=msgspec.json.encode(document or {}).decode(),
-        now=now,
-    )
-    assert row is not None, "an INSERT … RETURNING without a condition"
-    return Driver(
-        id=row["id"],
-        tenant_id=row["tenant_id"],
-        first_name=row["first_name"],
-        last_name=row["last_name"],
-        phone=row["phone"],
-        email=row["email"],
-        status=DriverStatus(row["status"]),
-        role=row["role"],
-        vehicle_id=row["vehicle_id"],
-        created_at=row["created_at"],
-        changed_at=row["changed_at"],
-        document=msgspec.json.decode(row["document"] or "{}"),
-    )
-
-
-async def add_vehicle(
-    connection: Connection,
-    access: Access,
-    vehicle: NewVehicle,
-    *,
-    documents: str | None = None,
-    document: Mapping[str, Any] | None = None,
-    now: datetime,
-) -> Vehicle:
-    """A new vehicle of the caller's company; one statement."""
-    row = await store.add_vehicle(documents).row(
-        connection,
-        **asdict(vehicle),
-        tenant=access.tenant_id,
-        environment=access.environment,
-        by_credential=access.credential_id,
-        document=msgspec.json.encode(document or {}).decode(),
-        now=now,
-    )
-    assert row is not None, "an INSERT … RETURNING without a condition"
-    return Vehicle(
-        id=row["id"],
-        tenant_id=row["tenant_id"],
-        make=row["make"],
-        model=row["model"],
-        vehicle_class=row["class"],
-        seats=row["seats"],
-        plate=row["plate"],
-        state=row["state"],
-        created_at=row["created_at"],
-        changed_at=row["changed_at"],
-        document=msgspec.json.decode(row["document"] or "{}"),
-    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,3 +28,14 @@ async def is_own_vehicle(connection: Connection, access: Access, id: int | None)
         connection, id=id, tenant=access.tenant_id, environment=access.environment
     )
     return bool(found)
+
+
+async def fixture(connection: Connection, access: Access, now: datetime) -> OwnDriver:
+    """The driver who takes the caller's sandbox rides; made, with a vehicle, when first needed."""
+    scope = {"tenant": access.tenant_id, "environment": access.environment}
+    row = await store.FIXTURE.row(connection, **scope)
+    if row is None:
+        await store.MAKE_FIXTURE.run(connection, **scope, now=now)
+        row = await store.FIXTURE.row(connection, **scope)
+    assert row is not None, "made just now, or by another at the same time"
+    return OwnDriver(id=row["id"], vehicle_id=row["vehicle_id"])

@@ -14,6 +14,9 @@ import msgspec
 from cabstand.core.access.model import Access, Environment
 from cabstand.core.database import Connection
 from cabstand.core.errors import DriverBusy, IllegalTransition, NotFound, Raced
+from cabstand.core.quotes import service as quotes
+from cabstand.core.quotes.estimate import straight_line
+from cabstand.core.quotes.model import Known
 from cabstand.core.rides import statements, store
 from cabstand.core.rides.columns import details_of, view_of
 from cabstand.core.rides.model import (
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 
 S = RideState
 LEAD = timedelta(minutes=20)  # before the pickup a ride booked ahead becomes active
+NOTHING_KNOWN = Known()
 ACTIVATE = "ride.activate"  # the reminder at a ride's `active_from`
 
 
@@ -167,13 +171,14 @@ async def advance(
     *,
     hold: Hold | None = None,
     stamped: bool = True,
+    known: Known = NOTHING_KNOWN,
     now: datetime,
 ) -> None:
     """Take a ride forward to `to`, with all that follows; in a transaction.
 
     Already there is success without a fact. Raises NotFound, IllegalTransition, Raced. A step that gives the ride to
     somebody (from unassigned to assigned or further) needs `hold`, and makes an offer born accepted. Not `stamped`: it
-    is so, but nobody said since when.
+    is so, but nobody said since when. A trip that is completed is settled by what is `known` of its price and length.
     """
     row = await statements.advance(to, by, stamped=stamped).row(
         connection, id=id, now=now, holder=hold.supplier_id if hold else None, **_by(access, by)
@@ -181,6 +186,8 @@ async def advance(
     if row is None:
         return await _refuse(connection, access, id, to, by, now)
     await _after_step(connection, access, row, by, hold, now)
+    if to is S.COMPLETED:
+        await quotes.settle(connection, access.environment, id, known, straight_line, now=now)
 
 
 async def give_up(connection: Connection, access: Access, id: int, by: Actor, *, now: datetime) -> None:

@@ -107,7 +107,7 @@ def _view(ride: str, documents: str | None) -> str:
     document = f"LEFT JOIN {documents} x ON x.id = r.id" if documents else ""
     return f"""SELECT {view_columns(document=documents is not None)}
     FROM {ride} r JOIN ride_parties p ON p.ride_id = r.id AND p.tenant_id = :tenant AND p.environment = :environment
-    JOIN ride_details d ON d.ride_id = r.id LEFT JOIN offers o ON o.id = r.offer_id {document}"""
+        AND p.current JOIN ride_details d ON d.ride_id = r.id LEFT JOIN offers o ON o.id = r.offer_id {document}"""
 
 
 @cache
@@ -150,13 +150,20 @@ def page(documents: str | None, *, newest_first: bool) -> Statement:
     )
 
 
-_RIDER = """rider AS (
-    INSERT INTO riders (tenant_id, environment, phone, first_name, last_name, email, language, created_at)
+_SAME = "(riders.first_name, riders.last_name, riders.email, riders.language)"
+_SENT = "(excluded.first_name, excluded.last_name, excluded.email, excluded.language)"
+
+# The rider of that phone at this tenant: new, changed, or as known. A change is a fact of its own.
+_RIDER = f"""rider AS (
+    INSERT INTO riders (tenant_id, environment, phone, first_name, last_name, email, language, created_at, changed_at)
     SELECT :tenant, :environment, :rider_phone::text, :rider_first_name, :rider_last_name, :rider_email,
-        :rider_language, :now WHERE :rider_phone::text IS NOT NULL
+        :rider_language, :now, :now WHERE :rider_phone::text IS NOT NULL
     ON CONFLICT (tenant_id, environment, phone) DO UPDATE SET first_name = excluded.first_name,
-        last_name = excluded.last_name, email = excluded.email, language = excluded.language
-    RETURNING id)"""
+        last_name = excluded.last_name, email = excluded.email, language = excluded.language,
+        version = riders.version + CASE WHEN {_SAME} IS DISTINCT FROM {_SENT} THEN 1 ELSE 0 END,
+        changed_at = CASE WHEN {_SAME} IS DISTINCT FROM {_SENT} THEN excluded.changed_at ELSE riders.changed_at END
+    RETURNING id, environment, tenant_id, version, changed_at),
+    {events.RIDER}"""
 
 
 @cache
@@ -191,6 +198,7 @@ def change(documents: str | None) -> Statement:
     The version stands for everything that was read before: if it is still the row's, nothing has changed since.
     """
     assignments = ", ".join(f"{name} = :{name}" for name in DETAILS if name != "rider_id")
+    rider = "rider_id = coalesce((SELECT id FROM rider), d.rider_id)"
     document = (
         f""", x AS (INSERT INTO {documents} (id, document) SELECT id, :document::jsonb FROM changed
         ON CONFLICT (id) DO UPDATE SET document = excluded.document)"""
@@ -203,7 +211,8 @@ def change(documents: str | None) -> Statement:
                 active_from = :active_from
             WHERE r.id = :id AND r.environment = :environment AND r.tenant_id = :tenant AND r.version = :version
             RETURNING r.*, r.state AS before, r.state AS after, r.id AS job_subject),
-        d AS (UPDATE ride_details d SET {assignments} FROM changed WHERE d.ride_id = changed.id),
+        {_RIDER.replace("WHERE :rider_phone", "FROM changed WHERE :rider_phone")},
+        d AS (UPDATE ride_details d SET {assignments}, {rider} FROM changed WHERE d.ride_id = changed.id),
         p AS (UPDATE ride_parties p SET reference = :reference FROM changed
             WHERE p.ride_id = changed.id AND p.tenant_id = :tenant AND p.reference IS DISTINCT FROM :reference),
         {events.ONE}, {events.REMIND}{document}

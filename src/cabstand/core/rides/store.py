@@ -43,7 +43,8 @@ LOST = Statement(
                 SELECT {_SEEN_RIDE}, {_SEEN_DETAILS}, NULL AS rider_last_name, NULL AS rider_phone,
                     NULL AS rider_email, NULL AS rider_id, o.id AS offer_id, o.driver_id, o.vehicle_id
                 FROM rides r JOIN ride_details d ON d.ride_id = r.id WHERE r.id = :id) s)
-        FROM released o WHERE p.ride_id = :id AND p.tenant_id = o.supplier_id AND p.role = 'supplier'),
+        FROM released o WHERE p.ride_id = :id AND p.tenant_id = o.supplier_id AND p.role = 'supplier'
+            AND p.current),
     changed AS (
         SELECT :id::bigint AS id, :environment::text AS environment, :version::int AS version,
             :before::text AS before, :path::text[] AS path, (SELECT id FROM released) AS offer_id),
@@ -109,4 +110,3 @@ KEY_MADE = Statement(
     """UPDATE idempotency_keys SET subject_id = :subject
     WHERE credential_id = :credential AND operation = :operation AND key = :key"""
 )
-LIVE_OFFER = Statement("SELECT offer_id FROM rides WHERE id = :id")

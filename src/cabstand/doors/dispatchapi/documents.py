@@ -7,6 +7,8 @@ RIDES = "dispatchapi_rides"
 DRIVERS = "dispatchapi_drivers"
 VEHICLES = "dispatchapi_vehicles"
 OFFERS = "dispatchapi_offers"
+DEBTORS = "dispatchapi_debtors"
+RATINGS = "dispatchapi_ratings"
 
 _SAY = Statement(
     """INSERT INTO dispatchapi_rides AS x (id, document)

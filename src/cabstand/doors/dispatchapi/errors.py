@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 from starlette.responses import Response
 
+from cabstand.doors.dispatchapi.filters.errors import BadFilter
 from cabstand.doors.wire import (
     BodyTooLarge,
     MalformedJson,
@@ -112,6 +113,8 @@ def wire_error(error: WireError) -> Response:
             return render(400, "Error", "Value is not an object.")
         case BodyTooLarge():
             return render(413, "PayloadTooLargeError", "request entity too large")
+        case BadFilter():
+            return render(400, error.name, str(error), error.code)
         case _:
             return render(400, "Error", str(error))
 

@@ -28,18 +28,27 @@ RETRY = RetryPolicy(
 def event(notice: Notice) -> Message | None:
     """The event a recipient gets for a fact, or None.
 
-    `rides.resource_created` is for dispatch software. The others are for the company's dispatch software and for every
-    app that has touched the ride: booked it or changed it.
+    `rides.resource_created` and those of drivers and vehicles are for dispatch software. The others of rides are for
+    the company's dispatch software and for every app that has touched the ride: booked it or changed it. A changed
+    passenger is told to all apps of the company.
     """
     dispatch = notice.kind == CredentialKind.DISPATCH
     match notice.fact.kind:
         case FactKind.RIDE_BOOKED if dispatch:
-            return _message(notice, "resource_created")
+            return _message(notice, "rides.resource_created")
         case FactKind.RIDE_CHANGED if dispatch or notice.touched:
-            return _message(notice, "details_changed")
+            return _message(notice, "rides.details_changed")
         case FactKind.RIDE_MOVED if dispatch or notice.touched:
             status = _status(notice)
-            return _message(notice, "status_changed", status=status) if status else None
+            return _message(notice, "rides.status_changed", status=status) if status else None
+        case FactKind.RIDER_CHANGED:
+            return _message(notice, "passengers.details_changed")
+        case FactKind.DRIVER_CHANGED if dispatch:
+            return _message(notice, "drivers.details_changed")
+        case FactKind.DRIVER_MOVED if dispatch:
+            return _message(notice, "drivers.status_changed", status=notice.fact.after)
+        case FactKind.VEHICLE_MOVED if dispatch:
+            return _message(notice, "vehicles.status_changed", status=notice.fact.after)
     return None
 
 
@@ -53,19 +62,22 @@ def _status(notice: Notice) -> str | None:
     return word if word != before else None
 
 
+_IDS = {"rides": "ride", "passengers": "passenger", "drivers": "driver", "vehicles": "vehicle"}
+
+
 def _message(notice: Notice, kind: str, **meta: Any) -> Message:
-    fact = notice.fact
-    event_id, ride_id, at = encode("event", fact.id), encode("ride", fact.subject_id), iso(fact.at)
+    fact, resources = notice.fact, kind.split(".")[0]
+    event_id, resource_id, at = encode("event", fact.id), encode(_IDS[resources], fact.subject_id), iso(fact.at)
     body = {
         "id": event_id,
         "event_time": at,
-        "event_type": f"rides.{kind}",
-        "meta": {"resource_id": ride_id, "resource_type": "rides", **meta},
+        "event_type": kind,
+        "meta": {"resource_id": resource_id, "resource_type": resources, **meta},
         "created": at,
         "modified": at,
-        "resource_href": f"{notice.public_url}/dispatchapi/api/rides/{ride_id}",
+        "resource_href": f"{notice.public_url}/dispatchapi/api/{resources}/{resource_id}",
     }
-    return Message(event_id=event_id, kind=f"rides.{kind}", body=msgspec.json.encode(body))
+    return Message(event_id=event_id, kind=kind, body=msgspec.json.encode(body))
 
 
 SPEAKER = Speaker(hooks=event, retry=RETRY, headers={}, signature="X-DispatchApi-Signature")

@@ -12,6 +12,8 @@ _KINDS = {
     "vehicle": "5ca0ca12",
     "offer": "5ca00ffe",
     "event": "5ca0e7e4",
+    "debtor": "5ca0deb7",
+    "rating": "5ca05709",
 }
 _FORM = re.compile(r"[0-9a-f]{24}")
 _LARGEST = 2**63 - 1

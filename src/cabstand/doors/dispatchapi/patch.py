@@ -58,7 +58,7 @@ def details(view: RideView, message: wire.RidePatch, raw: Mapping[str, Any]) -> 
     booking = replace(view.booking, **values)
     changed = [name for name in _DETAILS if getattr(booking, _DETAILS[name]) != getattr(view.booking, _DETAILS[name])]
     document = dict(view.document)
-    fresh = wire.document(raw, wire.RIDE_PATCH)
+    fresh = wire.document(raw, wire.RIDE_PATCH, message)
     for name in ("departure", "destination"):
         if name in sent:
             document.pop(name, None)

@@ -35,6 +35,7 @@ ERRORS: Final[Mapping[type[core.CoreError], tuple[int, str]]] = {
     core.NobodyToAsk: (422, "inclusion"),
     core.DriverBusy: (422, "busy"),
     core.KeyUsedForAnother: (422, "uniqueness"),
+    core.AlreadyThere: (422, "uniqueness"),
     core.Raced: (409, "CONFLICT"),
 }
 _PROPERTIES: Final[Mapping[type[core.CoreError], str]] = {
@@ -44,6 +45,7 @@ _PROPERTIES: Final[Mapping[type[core.CoreError], str]] = {
     core.NobodyToAsk: "drivers",
     core.DriverBusy: "driverId",
     core.KeyUsedForAnother: "Idempotency-Key",
+    core.AlreadyThere: "email",
 }
 
 

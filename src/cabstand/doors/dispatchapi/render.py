@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from cabstand.core.dispatch.views import OfferView
-from cabstand.core.fleet.model import Driver, Vehicle
 from cabstand.core.places import Place
 from cabstand.core.rides.model import RideState
 from cabstand.core.rides.views import Rider, RideView, Role, as_seen_by
+from cabstand.doors.dispatchapi import wire
 from cabstand.doors.dispatchapi.ids import encode
 from cabstand.doors.dispatchapi.vocab import OFFER, RIDE
 
@@ -89,12 +89,6 @@ def _document(view: RideView) -> Mapping[str, Any]:
     return document
 
 
-def five_years_on(moment: datetime) -> datetime:
-    """`expired` of rides: created + 5 years; 29 February becomes the 28th."""
-    leap_day = moment.month == 2 and moment.day == 29
-    return moment.replace(year=moment.year + 5, day=28 if leap_day else moment.day)
-
-
 def ride(view: RideView, now: datetime) -> dict[str, Any]:
     """A ride as its party may see it."""
     view = as_seen_by(view, now)
@@ -119,11 +113,12 @@ def ride(view: RideView, now: datetime) -> dict[str, Any]:
             "id": encode("ride", view.id),
             "created": view.created_at,
             "modified": view.changed_at,
-            "expired": five_years_on(view.created_at),
+            "expired": wire.five_years_on(view.created_at),
             "companyId": encode("company", view.tenant_id),
             "driverId": encode("driver", view.driver_id) if view.driver_id else None,
             "vehicleId": encode("vehicle", view.vehicle_id) if view.vehicle_id else None,
             "rideLogId": encode("ride log", view.id),
+            "passengerId": encode("passenger", view.rider_id) if view.rider_id and view.role is Role.BOOKER else None,
             "passenger": _passenger(booking.rider),
         }
     )
@@ -140,63 +135,25 @@ def _references(view: RideView, document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def offer(view: OfferView) -> dict[str, Any]:
-    """An offer; `settings` says how long it lasts, as it was sent."""
+    """An offer; `settings` says how long it lasts, and its drivers are named in the way they were asked."""
     lasts = (view.expires_at - view.created_at).total_seconds() if view.expires_at else None
+    document = dict(view.document)
+    one = document.pop("way", None) == "driverId" and len(view.drivers) == 1
+    driver_id = view.driver_id or (view.drivers[0] if one else None)
     return _present(
         {
-            **view.document,
+            **document,
             "id": encode("offer", view.id),
-            "type": "driver",
+            "type": "company" if view.to_company else "driver",
             "status": OFFER.says[view.state],
             "productType": "ride",
             "productId": encode("ride", view.ride_id),
             "settings": {"maxOfferTime": int(lasts)} if lasts else None,
-            "drivers": [encode("driver", id) for id in view.drivers],
-            "driverId": encode("driver", view.driver_id) if view.driver_id else None,
+            "drivers": None if one or view.to_company else [encode("driver", id) for id in view.drivers],
+            "driverId": encode("driver", driver_id) if driver_id else None,
             "vehicleId": encode("vehicle", view.vehicle_id) if view.vehicle_id else None,
             "companyId": encode("company", view.supplier_id),
             "created": view.created_at,
             "modified": view.changed_at,
-        }
-    )
-
-
-def driver(view: Driver) -> dict[str, Any]:
-    """A driver."""
-    return _present(
-        {
-            **view.document,
-            "fname": view.first_name,
-            "lname": view.last_name,
-            "phoneNumber": view.phone,
-            "emailAddress": view.email,
-            "status": view.status,
-            "type": view.role,
-            "id": encode("driver", view.id),
-            "activeVehicleId": encode("vehicle", view.vehicle_id) if view.vehicle_id else None,
-            "created": view.created_at,
-            "modified": view.changed_at,
-            "companyId": encode("company", view.tenant_id),
-        }
-    )
-
-
-def vehicle(view: Vehicle) -> dict[str, Any]:
-    """A vehicle; the rest of `status` is in its document."""
-    document = dict(view.document)
-    more = document.pop("status", {})
-    return _present(
-        {
-            **document,
-            "id": encode("vehicle", view.id),
-            "brand": view.make,
-            "model": view.model,
-            "maxPassengers": view.seats,
-            "licensePlate": view.plate,
-            "type": view.vehicle_class,
-            "status": {"state": view.state, **more},
-            "created": view.created_at,
-            "modified": view.changed_at,
-            "companyId": encode("company", view.tenant_id),
         }
     )

@@ -1,12 +1,13 @@
 """The endpoints: read the wire, call the core, write the wire."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cabstand.core.access.model import Access, CredentialKind
+from cabstand.core.access.model import Access, CredentialKind, Environment
 from cabstand.core.database import Connection
 from cabstand.core.dispatch import service as dispatch
 from cabstand.core.errors import NotAllowed, NotFound
@@ -15,9 +16,10 @@ from cabstand.core.rides import service as rides
 from cabstand.core.rides.model import Actor, PolicyName, RideState
 from cabstand.core.rides.service import Hold
 from cabstand.core.rides.views import RideView, Role
-from cabstand.doors.dispatchapi import documents, filters, patch, render, wire
+from cabstand.doors.dispatchapi import documents, filters, patch, register_routes, render, wire
 from cabstand.doors.dispatchapi.auth import access as access_of
 from cabstand.doors.dispatchapi.ids import decode, encode
+from cabstand.doors.dispatchapi.registers import DEBTOR, DRIVER, RATING, VEHICLE
 from cabstand.doors.edge import command, once, services, statement
 from cabstand.doors.wire import Invalid, decode_with_raw, idempotency_key, json_response, read_body
 
@@ -44,9 +46,10 @@ async def create_ride(request: Request) -> Response:
     body = await read_body(request)
     message, raw = decode_with_raw(body, wire.NEW_RIDE)
     key, now = idempotency_key(request), here.clock()
-    document = wire.limited(wire.document(raw, wire.NEW_RIDE))
+    document = wire.limited(wire.document(raw, wire.NEW_RIDE, message))
     document["origin"] = {"originId": encode("app", access.credential_id or 0), "name": access.name}
     taken = message.status is not None and patch.target(message.status) is RideState.ASSIGNED
+    by_fixture = message.status is None and access.environment is Environment.SANDBOX
     if message.status in wire.ALIASES:
         document[render.ALIAS] = {"word": message.status, "moved": 2 if taken else 1}
 
@@ -61,11 +64,11 @@ async def create_ride(request: Request) -> Response:
             document=document,
             now=now,
         )
-        if not taken:
+        if not taken and not by_fixture:
             return view
-        hold = await _hold(connection, access, message)
+        hold = await (_fixture(connection, access, now) if by_fixture else _hold(connection, access, message))
         to, by = RideState.ASSIGNED, Actor.DISPATCH
-        await rides.advance(connection, access, view.id, to, by, hold=hold, stamped=False, now=now)
+        await rides.advance(connection, access, view.id, to, by, hold=hold, stamped=by_fixture, now=now)
         return await rides.read(connection, access, view.id, documents=documents.RIDES)
 
     async def book_once(connection: Connection) -> RideView:
@@ -77,8 +80,15 @@ async def create_ride(request: Request) -> Response:
         return await rides.read(connection, access, id, documents=documents.RIDES)
 
     run = book_once if key else book
-    view = await (command if key or taken else statement)(here.database, run)
+    view = await (command if key or taken or by_fixture else statement)(here.database, run)
     return json_response(render.ride(view, now))
+
+
+async def _fixture(connection: Connection, access: Access, now: datetime) -> Hold:
+    """In the sandbox a ride without a status is assigned at once to the company's fixture driver."""
+    assert access.tenant_id is not None
+    driver = await fleet.fixture(connection, access, now)
+    return Hold(supplier_id=access.tenant_id, door=access.door, driver_id=driver.id, vehicle_id=driver.vehicle_id)
 
 
 async def _hold(connection: Connection, access: Access, message: wire.NewRide | wire.RidePatch) -> Hold:
@@ -120,18 +130,8 @@ async def read_ride(request: Request) -> Response:
 async def list_rides(request: Request) -> Response:
     """GET /rides: the company's rides, and those it serves."""
     access, here = await access_of(request), services(request)
-    page = filters.page(request.query_params.get("filter"))
-    async with here.database.connection() as connection:
-        views = await rides.page(
-            connection,
-            access,
-            limit=page.limit,
-            skip=page.skip,
-            newest_first=page.newest_first,
-            documents=documents.RIDES,
-        )
-    now = here.clock()
-    return json_response([render.ride(view, now) for view in views])
+    wanted = filters.read(request.query_params.multi_items())
+    return json_response(await filters.find(here.database, access, "Ride", wanted, now=here.clock()))
 
 
 async def update_ride(request: Request) -> Response:
@@ -154,7 +154,7 @@ async def _plain_step(
     request: Request, access: Access, id: int, message: wire.RidePatch, raw: dict[str, Any]
 ) -> RideView | None:
     """A status of a trip under way and nothing else: one statement. None if it is not that."""
-    if message.status is None or len(raw) != 1:
+    if message.status is UNSET or len(raw) != 1:
         return None
     to, here = patch.target(message.status), services(request)
     for role in Role if access.kind is CredentialKind.DISPATCH else (Role.BOOKER,):
@@ -187,7 +187,7 @@ async def _change(
             document=wire.limited(wanted.document),
             now=now,
         )
-    if message.status is not None:
+    if message.status is not UNSET:
         await _say(connection, access, view, message, message.status, request)
     elif message.driverId or message.vehicleId:
         await _reassign(connection, access, id, message, request)
@@ -220,43 +220,10 @@ async def _reassign(connection: Connection, access: Access, id: int, message: wi
         await rides.reassign(connection, access, view, driver_id=driver_id, vehicle_id=vehicle_id, now=now)
 
 
-async def create_driver(request: Request) -> Response:
-    """POST /drivers."""
-    access, here = await access_of(request), services(request)
-    message, raw = decode_with_raw(await read_body(request), wire.DRIVER)
-    driver = wire.driver(message)
-
-    async def add(connection: Connection) -> Any:
-        if driver.vehicle_id and not await fleet.is_own_vehicle(connection, access, driver.vehicle_id):
-            raise Invalid((wire.unknown_reference("activeVehicleId", message.activeVehicleId),))
-        return await fleet.add_driver(
-            connection,
-            access,
-            driver,
-            documents=documents.DRIVERS,
-            document=wire.limited(wire.driver_document(message, raw)),
-            now=here.clock(),
-        )
-
-    return json_response(render.driver(await statement(here.database, add)))
-
-
-async def create_vehicle(request: Request) -> Response:
-    """POST /vehicles."""
-    access, here = await access_of(request), services(request)
-    message, raw = decode_with_raw(await read_body(request), wire.VEHICLE)
-
-    async def add(connection: Connection) -> Any:
-        return await fleet.add_vehicle(
-            connection,
-            access,
-            wire.vehicle(message),
-            documents=documents.VEHICLES,
-            document=wire.limited(wire.vehicle_document(message, raw)),
-            now=here.clock(),
-        )
-
-    return json_response(render.vehicle(await statement(here.database, add)))
+create_driver, update_driver = register_routes.create(DRIVER), register_routes.update(DRIVER)
+create_vehicle, update_vehicle = register_routes.create(VEHICLE), register_routes.update(VEHICLE)
+create_debtor, update_debtor = register_routes.create(DEBTOR), register_routes.update(DEBTOR)
+create_rating, update_rating = register_routes.create(RATING), register_routes.update(RATING)
 
 
 async def create_offer(request: Request) -> Response:
@@ -267,7 +234,7 @@ async def create_offer(request: Request) -> Response:
     ride_id = decode("ride", message.productId)
     if ride_id is None:
         raise NotFound
-    drivers = [number for text in message.drivers if (number := decode("driver", text)) is not None]
+    asked = wire.asked(message)
     seconds = (message.settings and message.settings.maxOfferTime) or wire.DEFAULT_OFFER_SECONDS
 
     async def send(connection: Connection) -> Any:
@@ -275,10 +242,10 @@ async def create_offer(request: Request) -> Response:
             connection,
             access,
             ride_id,
-            list(dict.fromkeys(drivers)),
+            asked,
             lasts=timedelta(seconds=seconds),
             documents=documents.OFFERS,
-            document=wire.limited(wire.offer_document(raw)),
+            document=wire.limited(wire.offer_document(message, raw)),
             now=here.clock(),
         )
         return await dispatch.read(connection, access, offer_id, documents=documents.OFFERS)
@@ -298,10 +265,10 @@ async def read_offer(request: Request) -> Response:
 async def update_offer(request: Request) -> Response:
     """PATCH /offers/{id}: a driver's yes or no, or the offer taken back."""
     access, here = await access_of(request), services(request)
-    id = _id(request, "offer")
     message, _ = decode_with_raw(await read_body(request), wire.OFFER_PATCH)
     if message.status != "canceled" and access.kind is not CredentialKind.DISPATCH:
         raise NotAllowed("Only dispatch software answers for its drivers.")
+    id = _id(request, "offer")
 
     async def answer(connection: Connection) -> Any:
         offer = await dispatch.read(connection, access, id)
@@ -312,8 +279,10 @@ async def update_offer(request: Request) -> Response:
             named = None if message.driverId is None else driver_id or 0
             await dispatch.decline(connection, access, id, named, Actor.DRIVER, now=now)
         else:
-            only = offer.drivers[0] if len(offer.drivers) == 1 and message.driverId is None else 0
-            await dispatch.accept(connection, access, id, driver_id or only, Actor.DRIVER, now=now)
+            only = offer.drivers[0] if len(offer.drivers) == 1 else None
+            named = only if message.driverId is None else driver_id or 0
+            by = Actor.DRIVER if named else Actor.SUPPLIER
+            await dispatch.accept(connection, access, id, named, by, now=now)
         return await dispatch.read(connection, access, id, documents=documents.OFFERS)
 
     return json_response(render.offer(await command(here.database, answer)))

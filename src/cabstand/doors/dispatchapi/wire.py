@@ -8,20 +8,21 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from cabstand.core.fleet.model import DriverOrigin, DriverStatus, NewDriver, NewVehicle
+from cabstand.core.dispatch.views import Asked
 from cabstand.core.places import Place
 from cabstand.core.rides.views import Booking, Rider
 from cabstand.doors.dispatchapi.ids import decode
 from cabstand.doors.problems import Problem, ProblemKind
-from cabstand.doors.wire import Invalid, Shape, leftovers
+from cabstand.doors.wire import Invalid, Shape, as_read, leftovers
 
 Short = Annotated[str, Meta(max_length=255)]
 Text = Annotated[str, Meta(max_length=4000)]
 Required = Annotated[str, Meta(min_length=1, max_length=255)]
 VehicleType = Literal["saloon", "estate", "bus", "minivan", "limo"]
 Whole = Annotated[int, Meta(ge=0)]
+Date = Annotated[datetime, Meta(extra_json_schema={"format": "date-time"})]  # the reader takes plain dates too
 
 
 class Gps(msgspec.Struct):
@@ -132,21 +133,21 @@ class NewRide(_Optional, kw_only=True):
 
     passengerCount: Count
     departure: Address
-    requestedDate: datetime
+    requestedDate: Date
     status: NewWord | None = None
 
 
 class RidePatch(_Optional, kw_only=True):
     """PATCH /rides/{id}: the top-level properties that are there replace what was."""
 
-    passengerCount: Count | None = None
-    departure: Address | None = None
-    requestedDate: datetime | None = None
-    status: Word | None = None
+    passengerCount: Count | UnsetType = UNSET
+    departure: Address | UnsetType = UNSET
+    requestedDate: Date | UnsetType = UNSET
+    status: Word | UnsetType = UNSET
 
 
 class VehicleStatus(msgspec.Struct):
-    """An object, though the table says String (contradiction 12)."""
+    """An object, though the table of the document says String."""
 
     state: Required
     description: Text | None = None
@@ -187,13 +188,20 @@ class OfferSettings(msgspec.Struct):
     maxOfferTime: Annotated[int, Meta(ge=1, le=86_400)] | None = None
 
 
-class OfferMessage(msgspec.Struct):
-    """POST /offers, of type `driver` with `drivers`."""
+Drivers = Annotated[list[Short], Meta(min_length=1, max_length=500)]
 
-    type: Literal["driver"]
+
+class OfferMessage(msgspec.Struct):
+    """POST /offers: to a company, or to drivers named in exactly one of four ways."""
+
+    type: Literal["company", "driver"]
     productType: Literal["ride"]
     productId: Required
-    drivers: Annotated[list[Short], Meta(min_length=1, max_length=500)]
+    companyId: Short | None = None
+    driverId: Short | None = None
+    drivers: Drivers | None = None
+    phoneNumber: Short | None = None
+    phoneNumbers: Drivers | None = None
     settings: OfferSettings | None = None
 
 
@@ -275,14 +283,18 @@ def booking(message: NewRide) -> Booking:
     )
 
 
-def document(raw: Mapping[str, Any], shape: Shape[Any]) -> dict[str, Any]:
+def document(raw: Mapping[str, Any], shape: Shape[Any], message: msgspec.Struct | None = None) -> dict[str, Any]:
     """What of a ride's body only this door knows: its own properties as sent, unknown ones, the rest of addresses.
 
-    Of objects kept as sent nothing counts as left over. A property sent as null is there, with None.
+    Of objects kept as sent nothing counts as left over. A property sent as null is there, with None. With the message
+    that was read, numbers that were sent as text are numbers.
     """
     unknown = leftovers(raw, shape)
     kept = {name: value for name, value in unknown.items() if name not in SERVERS and name not in DOCUMENT}
-    return {**kept, **{name: raw[name] for name in DOCUMENT if name in raw}}
+    sent = {name: raw[name] for name in DOCUMENT if name in raw}
+    if message is not None:
+        sent = {name: as_read(value, getattr(message, name)) for name, value in sent.items()}
+    return {**kept, **sent}
 
 
 def limited(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -292,65 +304,54 @@ def limited(document: Mapping[str, Any]) -> dict[str, Any]:
     return dict(document)
 
 
-def vehicle(message: VehicleMessage) -> NewVehicle:
-    """POST /vehicles as a vehicle."""
-    return NewVehicle(
-        origin=DriverOrigin.DISPATCHAPI,
-        make=message.brand,
-        model=message.model,
-        vehicle_class=message.type,
-        seats=message.maxPassengers,
-        plate=message.licensePlate,
-        state=message.status.state,
+_WAYS = ("driverId", "drivers", "phoneNumber", "phoneNumbers")
+
+
+def asked(message: OfferMessage) -> Asked:
+    """Whom an offer is for. Raises Invalid unless it is exactly one of the five ways (contract 3.7)."""
+    if message.type == "company":
+        company_id = decode("company", message.companyId)
+        if company_id is None:
+            raise Invalid((_missing("companyId", message.companyId),))
+        return Asked(company_id=company_id)
+    ways = [name for name in _WAYS if getattr(message, name) is not None]
+    if len(ways) != 1:
+        several = (Problem(path=name, code=ProblemKind.INCLUSION, message="is one too many") for name in ways[1:])
+        raise Invalid(tuple(several) or (_missing("drivers", None),))
+    phones = message.phoneNumbers or ([message.phoneNumber] if message.phoneNumber is not None else [])
+    named = message.drivers or ([message.driverId] if message.driverId is not None else [])
+    numbers = (decode("driver", text) for text in named)
+    return Asked(
+        drivers=tuple(dict.fromkeys(number for number in numbers if number is not None)),
+        phones=tuple(dict.fromkeys(phones)),
     )
 
 
-def driver(message: DriverMessage) -> NewDriver:
-    """POST /drivers as a driver. Raises Invalid if `activeVehicleId` is no id of a vehicle."""
-    vehicle_id = None
-    if message.activeVehicleId:
-        vehicle_id = decode("vehicle", message.activeVehicleId)
-        if vehicle_id is None:
-            raise Invalid((unknown_reference("activeVehicleId", message.activeVehicleId),))
-    return NewDriver(
-        origin=DriverOrigin.DISPATCHAPI,
-        first_name=message.fname,
-        last_name=message.lname,
-        phone=message.phoneNumber,
-        email=message.emailAddress,
-        status=DriverStatus(message.status or "pending"),
-        role=message.type or "driver",
-        vehicle_id=vehicle_id,
-    )
+def _missing(path: str, value: object) -> Problem:
+    kind = ProblemKind.PRESENCE if value is None else ProblemKind.INCLUSION
+    return Problem(path=path, code=kind, message="is required", value=value, missing=value is None)
 
 
-def vehicle_document(message: VehicleMessage, raw: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a vehicle only this door knows."""
-    plate = "".join(character for character in message.licensePlate if character.isalnum()).upper()
-    gps = {"lat": message.location.gps.lat, "lng": message.location.gps.lng}
-    kept = {name: value for name, value in leftovers(raw, VEHICLE).items() if name not in SERVERS}
-    return {
-        **kept,
-        "formattedLicensePlate": message.formattedLicensePlate or plate,
-        "location": {**raw["location"], "gps": gps},
-        "status": {name: value for name, value in raw["status"].items() if name != "state"},
-        **({"healthChecked": message.healthChecked} if message.healthChecked is not None else {}),
-    }
-
-
-def driver_document(message: DriverMessage, raw: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a driver only this door knows."""
-    kept = {name: value for name, value in leftovers(raw, DRIVER).items() if name not in SERVERS}
-    return {**kept, **({"ssn": message.ssn} if message.ssn is not None else {})}
-
-
-def offer_document(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """What of an offer only this door knows."""
-    return {
+def offer_document(message: OfferMessage, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an offer only this door knows, and in which way its drivers were named."""
+    kept = {
         name: value for name, value in leftovers(raw, OFFER).items() if name not in {*SERVERS, "status", "settings"}
     }
+    ways = {name: getattr(message, name) for name in ("phoneNumber", "phoneNumbers") if getattr(message, name)}
+    return {**kept, **ways, **({"way": "driverId"} if message.driverId else {})}
 
 
 def unknown_reference(path: str, value: object) -> Problem:
     """A property that should name an object of the caller's, and does not."""
     return Problem(path=path, code=ProblemKind.INCLUSION, message="names nothing of yours", value=value)
+
+
+def five_years_on(moment: datetime) -> datetime:
+    """`expired` of rides and ratings: created + 5 years; 29 February becomes the 28th."""
+    leap_day = moment.month == 2 and moment.day == 29
+    return moment.replace(year=moment.year + 5, day=28 if leap_day else moment.day)
+
+
+def plain_plate(plate: str) -> str:
+    """A licence plate without punctuation, in capitals."""
+    return "".join(character for character in plate if character.isalnum()).upper()

@@ -1,0 +1,217 @@
+"""Every operation of every door, called with what its OpenAPI document admits and with what it does not.
+
+The calls are drawn by schemathesis, always from the same seed. Nothing is answered with a 5xx, and each answer is of a
+status, type, form and shape of error that the document announces.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import CheckContext, not_a_server_error
+from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig, SchemathesisConfig
+from schemathesis.core.failures import FailureGroup
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from cabstand.doors import DOORS
+from cabstand.doors.base import Door, Operation
+from cabstand.doors.dispatchapi import examples
+from cabstand.doors.openapi import document
+from cabstand.doors.wire import NumberOutOfRange
+from cabstand.infra.db import Pool
+from tests.support.builders import a_vehicle, booked, driver_of, good, offered
+from tests.support.exchange import Running, running
+
+EXAMPLES = 20  # of each operation and mode
+CHECKS = (
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+)
+# A NUL cannot be stored, and no schema says so: bad input is tested elsewhere.
+CONFIG = SchemathesisConfig(
+    projects=ProjectsConfig(default=ProjectConfig(generation=GenerationConfig(allow_x00=False)))
+)
+MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """What there is for calls to meet, so that they get further than to an unknown id."""
+
+    headers: Callable[[Operation], dict[str, str]]  # with a key that may do it
+    ids: Callable[[Operation], dict[str, str]]  # what the parameters of a path can be
+    references: Mapping[str, Any]  # property of a body -> what it can name
+    refusal: Callable[[Any, int], None]  # asserts that a body is the door's refusal of that status
+    beyond_schema: Callable[[Any], bool]  # whether a refusal is for a reason that no schema can tell
+
+
+# Codes for what is not there, not possible now, or out of time; "inclusion" tells of words of a list, too.
+REASONS = {"inclusion", "transition", "busy", "uniqueness", "date"}
+# One among several properties is needed; what an e-mail address is.
+RULES = {("drivers", "presence"), ("companyId", "presence"), ("Company.email", "format"), ("Driver.email", "format")}
+NUMBERS = str(NumberOutOfRange())  # in properties that no schema lists
+
+
+def loopback_refusal(body: Any, status: int) -> None:
+    """Hold a refusal to LoopBack's envelope."""
+    assert set(body) == {"error"}
+    error = body["error"]
+    assert {"statusCode", "name", "message"} <= set(error) <= {"statusCode", "name", "message", "code", "details"}
+    assert error["statusCode"] == status
+    assert error["message"]
+
+
+def beyond_schema(body: Any) -> bool:
+    """Whether this door refused for a reason that no schema can tell."""
+    codes = body["error"].get("details", {}).get("codes", {})
+    found = {(name, code) for name, of_property in codes.items() for code in of_property} - RULES
+    return {code for _, code in found} <= REASONS if codes else body["error"]["message"] == NUMBERS
+
+
+async def dispatchapi(here: Running) -> World:
+    company = await here.company()
+    ride, offered_one, free = [await booked(here, company) for _ in range(3)]
+    driver = await driver_of(here, company)
+    offer = await offered(here, company, offered_one["id"], driver)
+    made = {
+        model: good(await here.call("POST", f"/{model}", company.key(), sent))["id"]
+        for model, sent in (
+            ("vehicles", a_vehicle()),
+            ("debtors", examples.NEW_DEBTOR),
+            ("ratings", examples.NEW_RATING),
+        )
+    }
+    passenger = good(await here.call("GET", "/passengers", company.key()))[0]["id"]
+    ids = {
+        "rides": ride["id"],
+        "offers": offer["id"],
+        "drivers": driver,
+        "companies": ride["companyId"],
+        "passengers": passenger,
+        **made,
+    }
+    return World(
+        headers=lambda operation: {
+            "Authorization": company.key("partner" if operation.section == "integrations" else "dispatch")
+        },
+        ids=lambda operation: {"id": ids[operation.section], "fk": ride["id"]},
+        references={
+            "productId": free["id"],
+            "rideId": ride["id"],
+            "drivers": [driver],
+            "driverId": driver,
+            "passengerId": passenger,
+            "vehicleId": made["vehicles"],
+            "activeVehicleId": made["vehicles"],
+        },
+        refusal=loopback_refusal,
+        beyond_schema=beyond_schema,
+    )
+
+
+WORLDS: Mapping[str, Callable[[Running], Awaitable[World]]] = {"dispatchapi": dispatchapi}
+
+
+def test_every_door_has_a_world_to_be_called_in() -> None:
+    assert set(WORLDS) == {door.name for door in DOORS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Calls the operations of a door in one mode, and looks at each answer."""
+
+    base_url: str
+    door: Door
+    mode: GenerationMode
+    world: World
+    api: Any
+
+    def cases(self, operation: Operation) -> st.SearchStrategy[Any]:
+        """Calls of an operation, half of them with ids and references of things that there are."""
+
+        def refer(case: Any, known: bool) -> Any:
+            if known and operation.takes_id:
+                case.path_parameters = {name: self.world.ids(operation)[name] for name in operation.names}
+            if known and isinstance(case.body, dict):
+                case.body = {name: self.world.references.get(name, value) for name, value in case.body.items()}
+            return case
+
+        described = self.api[operation.path][operation.method]
+        drawn = described.as_strategy(generation_mode=self.mode, headers=self.world.headers(operation))
+        return st.tuples(drawn, st.booleans()).map(lambda pair: refer(*pair))
+
+    def check(self, ctx: CheckContext, response: Any, case: Any) -> None:
+        """A refusal has the door's shape; what the document admits is refused only for what no schema can tell."""
+        status = response.status_code
+        if status >= 400 and case.operation.method.upper() != "HEAD":
+            assert response.headers["content-type"] == ["application/json"], (response.status_code, response.headers, response.content)
+            self.world.refusal(json.loads(response.content), status)
+        if status in (400, 422) and self.mode is GenerationMode.POSITIVE:
+            assert self.world.beyond_schema(json.loads(response.content))
+
+    def exercise(self, operation: Operation) -> list[int]:
+        """Call an operation. Returns the statuses of its answers. Raises FailureGroup."""
+        seen: list[int] = []
+
+        @settings(
+            max_examples=EXAMPLES,
+            derandomize=True,
+            database=None,
+            phases=[Phase.generate],  # no shrinking: a failure is told as a command that repeats it
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=self.cases(operation))
+        def call(case: Any) -> None:
+            url = self.base_url + self.door.prefix
+            seen.append(case.call_and_validate(base_url=url, checks=[*CHECKS, self.check], timeout=10).status_code)
+
+        call()
+        return seen
+
+    def wrongs(self) -> list[str]:
+        """What is wrong with the answers of all operations."""
+        wrong, reached = [], set()
+        for operation in (*self.door.operations, *self.door.own):
+            if self.mode is GenerationMode.NEGATIVE and operation.body is None and not operation.parameters:
+                continue
+            try:
+                seen = self.exercise(operation)
+            except FailureGroup as failures:  # no Exception: it would end the event loop instead of the test
+                wrong.append(f"{operation.name}: {failures}")
+                continue
+            assert len(seen) >= EXAMPLES / 2, operation.name
+            if operation.status in seen:
+                reached.add(operation.handler)
+            elif self.mode is GenerationMode.POSITIVE and operation.handler not in reached:
+                wrong.append(f"{operation.name}: never a success: {seen}")
+        return wrong
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: str(mode.value))
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.name)
+async def test_no_call_is_answered_otherwise_than_the_document_says(
+    pool: Pool, door: Door, mode: GenerationMode
+) -> None:
+    async with running(pool) as here:
+        world = await WORLDS[door.name](here)
+        api = schemathesis.openapi.from_dict(document(door, here.base_url), config=CONFIG)
+        caller = Caller(base_url=here.base_url, door=door, mode=mode, world=world, api=api)
+        wrong = await asyncio.to_thread(caller.wrongs)
+    assert not wrong, "\n\n".join(wrong)
