@@ -8,6 +8,7 @@ import asyncio
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -178,6 +179,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60, help="after so many no further race or part is begun")
     wanted = parser.parse_args()
     configure("error")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # so that no server is left behind
     began = time.monotonic()
     deadline = began + wanted.minutes * 60
     result = run_storm(wanted.kills) if wanted.kills else None

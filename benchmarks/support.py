@@ -126,7 +126,8 @@ def reachable(url: str) -> bool:
 
 @contextlib.contextmanager
 def a_server() -> Iterator[Server]:
-    """A fresh server on a fresh data directory, stopped and deleted afterwards."""
+    """A fresh server on a fresh data directory, stopped and deleted afterwards, also when SIGTERM ends the run."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     with tempfile.TemporaryDirectory(prefix="cabstand-bench-") as folder:
         os.chmod(folder, 0o755)  # PostgreSQL may run as another user
         server = Server(Path(folder) / "data").start()

@@ -157,11 +157,12 @@ class Caller:
 
     def check(self, ctx: CheckContext, response: Any, case: Any) -> None:
         """A refusal has the door's shape; what the document admits is refused only for what no schema can tell."""
-        status = response.status_code
-        if status >= 400 and case.operation.method.upper() != "HEAD":
-            assert response.headers["content-type"] == ["application/json"], (response.status_code, response.headers, response.content)
+        status, method = response.status_code, case.operation.method.upper()
+        if status >= 400 and method != "HEAD":
+            assert response.headers["content-type"] == ["application/json"]
             self.world.refusal(json.loads(response.content), status)
-        if status in (400, 422) and self.mode is GenerationMode.POSITIVE:
+        reads = method in ("GET", "HEAD")  # a filter is a language of its own: that it is an object says little
+        if status in (400, 422) and self.mode is GenerationMode.POSITIVE and not reads:
             assert self.world.beyond_schema(json.loads(response.content))
 
     def exercise(self, operation: Operation) -> list[int]:
@@ -188,8 +189,8 @@ class Caller:
         """What is wrong with the answers of all operations."""
         wrong, reached = [], set()
         for operation in (*self.door.operations, *self.door.own):
-            if self.mode is GenerationMode.NEGATIVE and operation.body is None and not operation.parameters:
-                continue
+            if self.mode is GenerationMode.NEGATIVE and operation.body is None:
+                continue  # what is wrong in an address is tested with the filters, and with the walls
             try:
                 seen = self.exercise(operation)
             except FailureGroup as failures:  # no Exception: it would end the event loop instead of the test
