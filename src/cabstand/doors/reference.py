@@ -1,13 +1,15 @@
 """A door's own reference: its OpenAPI document and one HTML page that needs nothing else, both from the manifest."""
 
+import asyncio
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,7 +17,6 @@ from cabstand.doors.base import Door, Operation, Parameter, Refusal, StatusVocab
 from cabstand.doors.edge import services
 from cabstand.doors.markup import block, code, curl, fields, kind, more, paragraphs, sample, table, tag, text
 from cabstand.doors.openapi import REQUEST_ID, Json, document, parameters
-from cabstand.doors.wire import json_response
 
 HTML: Final = "text/html"
 # The page may load nothing and run nothing; what it has is in it.
@@ -30,14 +31,23 @@ HEADERS: Final = {
 
 async def openapi_document(request: Request) -> Response:
     """GET /openapi.json: this door's operations, for machines."""
-    made = document(request.app.state.door, services(request).public_url)
-    return json_response(made, headers={"Cache-Control": "no-cache"})
+    made = await _once(request, "openapi", lambda door, url: msgspec.json.encode(document(door, url)))
+    return Response(made, headers={"Cache-Control": "no-cache"}, media_type="application/json")
 
 
 async def reference_page(request: Request) -> Response:
     """GET /docs: the same for people."""
-    made = page(request.app.state.door, services(request).public_url)
+    made = await _once(request, "reference", lambda door, url: page(door, url).encode())
     return Response(made, headers=HEADERS, media_type=HTML)
+
+
+async def _once(request: Request, name: str, make: Callable[[Door, str], bytes]) -> bytes:
+    """What `make` makes, kept with the application: it takes a tenth of a second, in a thread of its own."""
+    state = request.app.state
+    if not hasattr(state, name):
+        setattr(state, name, await asyncio.to_thread(make, state.door, services(request).public_url))
+    made: bytes = getattr(state, name)
+    return made
 
 
 OPERATIONS: Final = (
