@@ -28,7 +28,8 @@ demo: $(VENV)/installed ## take one ride through each door, with its timeline
 	$(BIN)/cabstand demo
 
 bench: $(VENV)/installed-dev ## measure speed as ratios to a floor in the same run
-	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@for name in $(basename $(notdir $(wildcard benchmarks/bench_*.py))); do \
+		echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 soak: $(VENV)/installed-dev ## the long races and the kill storm; the result goes to docs/reliability.md
 	$(BIN)/python -m benchmarks.soak
