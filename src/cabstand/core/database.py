@@ -21,5 +21,5 @@ class Database(Protocol):
     def transaction(self) -> AbstractAsyncContextManager[Connection]:
         """One connection inside BEGIN … COMMIT; an exception rolls everything back."""
 
-    def wake(self) -> None:
-        """Something was committed that workers may care about: let them look now."""
+    def wake(self, *whom: str) -> None:
+        """Something was committed that these workers, or all, may care about: let them look now."""

@@ -47,7 +47,7 @@ async def command(database: Database, run: Callable[[Connection], Awaitable[R]])
             if attempt == TRIES - 1:
                 raise
         else:
-            database.wake()
+            database.wake("facts")
             return result
     raise Raced
 
@@ -56,7 +56,7 @@ async def statement(database: Database, run: Callable[[Connection], Awaitable[R]
     """Run a core command of one statement, which is its own transaction."""
     async with database.connection() as connection:
         result = await run(connection)
-    database.wake()
+    database.wake("facts")
     return result
 
 

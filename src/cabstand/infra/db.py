@@ -52,7 +52,7 @@ class Pool:
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self.pool = pool
-        self._wakers: set[asyncio.Event] = set()
+        self._wakers: dict[str, set[asyncio.Event]] = {}
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -81,15 +81,16 @@ class Pool:
         async with self.connection() as connection:
             await connection.execute("SELECT 1")
 
-    def wake(self) -> None:
-        """Let the workers of this process look now instead of at their next poll."""
-        for event in self._wakers:
-            event.set()
+    def wake(self, *whom: str) -> None:
+        """Let workers of this process look now instead of at their next poll: those named, or all."""
+        for name in whom or tuple(self._wakers):
+            for event in self._wakers.get(name, ()):
+                event.set()
 
-    def waker(self) -> asyncio.Event:
-        """An event of its own for a worker; set by `wake`."""
+    def waker(self, name: str) -> asyncio.Event:
+        """An event of its own for a worker; `wake` sets it."""
         event = asyncio.Event()
-        self._wakers.add(event)
+        self._wakers.setdefault(name, set()).add(event)
         return event
 
     async def close(self) -> None:

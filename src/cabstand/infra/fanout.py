@@ -22,7 +22,7 @@ from cabstand.infra.worker import LONGEST_REST, keep_working
 BATCH: Final = 200
 LONGEST_RUN: Final = 50
 """Facts of one subject in a batch; the rest is the next batch's."""
-_SHORTEST_REST: Final = 0.005
+_SHORTEST_REST: Final = 0.02
 _log = logger("fanout")
 
 # These queries touch few rows of large tables by index, whatever the statistics of a queue say that was empty when they
@@ -127,7 +127,7 @@ async def fan_out(
         if outgoing:
             await _queue(connection, outgoing, now)
     if outgoing:
-        pool.wake()
+        pool.wake("deliveries")
     if metrics:
         metrics.facts_fanned_out(len(facts))
     return len(facts)
@@ -150,7 +150,7 @@ async def work(
             return LONGEST_REST
         return 0.0 if facts >= BATCH else _SHORTEST_REST  # a short rest makes the next batch worth its statements
 
-    await keep_working("fanout", step, waker=pool.waker(), stop=stop, shortest_rest=_SHORTEST_REST)
+    await keep_working("fanout", step, waker=pool.waker("facts"), stop=stop, shortest_rest=_SHORTEST_REST)
 
 
 def _fact(row: Record) -> Fact:

@@ -96,7 +96,7 @@ async def work(
             return 0.0 if ran == BATCH else _SHORTEST_REST
         return await _seconds_to_next(pool, clock())
 
-    await keep_working("jobs", step, waker=pool.waker(), stop=stop, shortest_rest=_SHORTEST_REST)
+    await keep_working("jobs", step, waker=pool.waker("jobs"), stop=stop, shortest_rest=_SHORTEST_REST)
 
 
 async def every(connection: Connection, kind: str, at: datetime) -> None:

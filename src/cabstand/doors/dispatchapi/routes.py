@@ -162,7 +162,7 @@ async def _plain_step(
         async with here.database.connection() as connection:
             view = await rides.progress(connection, access, id, to, by, documents=documents.RIDES, now=here.clock())
         if view is not None:
-            here.database.wake()
+            here.database.wake("facts")
             return view
     return None
 

@@ -61,7 +61,7 @@ class Sender:
         self._requests = asyncio.Semaphore(IN_FLIGHT)
         self._held: dict[int, Held] = {}
         self._serving: set[asyncio.Task[None]] = set()
-        self._waker = pool.waker()
+        self._waker = pool.waker("deliveries")
         self._attempts = 0
 
     async def __aenter__(self) -> Self:
