@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import importlib.resources
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,9 @@ class Pool:
         try:
             yield connection
         finally:
+            with suppress(asyncpg.InterfaceError):  # it is gone already
+                if connection.is_in_transaction():
+                    connection.terminate()  # a transaction that nobody ended would swallow the next one's work
             await self.pool.release(connection)
 
     @asynccontextmanager
@@ -71,7 +74,7 @@ class Pool:
             try:
                 yield connection
             except BaseException:
-                if not connection.is_closed():
+                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # then it is not used again
                     await connection.execute("ROLLBACK")
                 raise
             await connection.execute("COMMIT")
