@@ -125,22 +125,6 @@ async def read(connection: Connection, access: Access, id: int, *, documents: st
     return view_of(row)
 
 
-async def page(
-    connection: Connection,
-    access: Access,
-    *,
-    limit: int,
-    skip: int = 0,
-    newest_first: bool = False,
-    documents: str | None = None,
-) -> list[RideView]:
-    """The caller's rides by id."""
-    rows = await statements.page(documents, newest_first=newest_first).rows(
-        connection, tenant=access.tenant_id, environment=access.environment, limit=limit, skip=skip
-    )
-    return [view_of(row) for row in rows]
-
-
 async def progress(
     connection: Connection,
     access: Access,

@@ -141,15 +141,6 @@ def read(documents: str | None) -> Statement:
     return Statement(f"{_view('rides', documents)} WHERE r.id = :id")
 
 
-@cache
-def page(documents: str | None, *, newest_first: bool) -> Statement:
-    """A page of a tenant's rides by id, along the index of its parties."""
-    return Statement(
-        f"""{_view("rides", documents)} WHERE p.tenant_id = :tenant AND p.environment = :environment
-        ORDER BY p.ride_id {"DESC" if newest_first else "ASC"} LIMIT :limit OFFSET :skip"""
-    )
-
-
 _SAME = "(riders.first_name, riders.last_name, riders.email, riders.language)"
 _SENT = "(excluded.first_name, excluded.last_name, excluded.email, excluded.language)"
 
