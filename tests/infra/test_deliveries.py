@@ -314,6 +314,23 @@ async def test_a_sender_that_lost_its_lease_records_nothing_over_the_other_ones_
     assert await tries(pool, party) == []
 
 
+async def test_what_was_sent_while_nothing_could_be_recorded_is_recorded_later_and_not_sent_again(pool: Pool) -> None:
+    async with Receiver() as receiver, a_sender(pool, TurnedClock()) as sender:
+        party = await a_party(pool, receiver.url)
+        ride = a_ride()
+        for version in (1, 2, 3):
+            await deliver_to(pool, party, ride, version)
+        await run_sql(pool, "ALTER TABLE delivery_attempts RENAME TO hidden")
+        for _ in range(3):  # the database comes and goes, and every time our lease has run out
+            await sender.send_due()
+            await run_sql(pool, "UPDATE destinations SET leased_until = NULL, next_due = $1", START)
+        await run_sql(pool, "ALTER TABLE hidden RENAME TO delivery_attempts")
+        await sender.send_due()
+        assert await states(pool, party) == ["delivered"] * 3
+        assert [row["number"] for row in await tries(pool, party)] == [1] * 3
+        assert len(receiver.hits) == 3
+
+
 async def test_a_sender_that_stops_gives_its_destinations_back(pool: Pool) -> None:
     stop = asyncio.Event()
     async with Receiver(behave=hanging) as receiver:

@@ -129,6 +129,8 @@ class Sender:
         """All that is due at one destination, then give it back. If that fails, its lease runs out by itself."""
         try:
             held = self._held[destination.id] = Held(destination, self._unseal)
+            # What we sent under an earlier lease must be written first: else it is loaded, and sent, again.
+            await self._recorder.flush()
             async with asyncio.TaskGroup() as lanes:
                 for number in range(held.lanes):
                     lanes.create_task(self._lane(held, number))
