@@ -25,7 +25,7 @@ MAY_IMPORT = {  # area -> areas of ours it may import; app, cli* and commands ma
     "settings": {"core"},
     "docs": {"core", "doors"},
 }
-CORE_THIRD_PARTY = {"argon2", "asyncpg", "babel", "cryptography", "msgspec", "phonenumbers"}
+CORE_THIRD_PARTY = {"argon2", "asyncpg", "babel", "cryptography", "msgspec", "numpy", "phonenumbers", "scipy"}
 ROLES = {  # file name -> words that no import of it may have as a part of its path
     "model": {"store", "service", "infra", "doors"},
     "vocab": {"store", "service", "views", "routes", "asyncpg", "aiohttp", "starlette"},
