@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import importlib.resources
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -52,6 +52,7 @@ class Pool:
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self.pool = pool
+        self.elsewhere: Callable[..., None] | None = None  # is told whom `wake` woke by name; see bus.join
         self._wakers: dict[str, set[asyncio.Event]] = {}
 
     @asynccontextmanager
@@ -85,7 +86,13 @@ class Pool:
             await connection.execute("SELECT 1")
 
     def wake(self, *whom: str) -> None:
-        """Let workers of this process look now instead of at their next poll: those named, or all."""
+        """Let workers look now instead of at their next poll: those named, in every process, or all of this one."""
+        self.wake_here(*whom)
+        if whom and self.elsewhere is not None:
+            self.elsewhere(*whom)
+
+    def wake_here(self, *whom: str) -> None:
+        """The same for workers of this process only."""
         for name in whom or tuple(self._wakers):
             for event in self._wakers.get(name, ()):
                 event.set()
