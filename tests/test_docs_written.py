@@ -29,7 +29,8 @@ from tests.support.cli import free_port
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-WEBHOOKS, TENANTS = ROOT / "docs" / "howto" / "webhooks.md", ROOT / "docs" / "howto" / "tenants.md"
+HOWTO = ROOT / "docs" / "howto"
+WEBHOOKS, TENANTS, DISPATCH = HOWTO / "webhooks.md", HOWTO / "tenants.md", HOWTO / "dispatch.md"
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RUN = re.compile(r"^<!-- run -->\n```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -110,8 +111,11 @@ def test_the_file_for_apply_that_is_shown_can_be_applied() -> None:
         check_url(url)
         return None
 
-    shown = [read(text, doors=[door.name for door in DOORS], refuse_url=refuse_url) for text in blocks(TENANTS, "toml")]
-    assert [len(plan.tenants) for plan in shown] == [1]
+    doors = [door.name for door in DOORS]
+    shown = [
+        read(text, doors=doors, refuse_url=refuse_url) for page in (TENANTS, DISPATCH) for text in blocks(page, "toml")
+    ]
+    assert [len(plan.tenants) for plan in shown] == [1, 1]
 
 
 def test_every_dependency_has_its_reason() -> None:
@@ -142,7 +146,11 @@ def checkout(tmp_path: Path) -> Iterator[Path]:
     with (
         (tmp_path / "log").open("wb") as log,
         subprocess.Popen(
-            [".venv/bin/cabstand", "up", "--port", "0"], cwd=tmp_path, stdout=log, stderr=log, env=environment()
+            [".venv/bin/cabstand", "up", "--port", "0", "--drivers", "24", "--speed", "100"],
+            cwd=tmp_path,
+            stdout=log,
+            stderr=log,
+            env=environment(),
         ) as process,
     ):
         try:
@@ -176,11 +184,11 @@ def wait_until(holds: Callable[[], bool], otherwise: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the first ride is shown by curl")
-def test_the_first_ride_and_the_webhook_receiver_do_what_their_pages_say(checkout: Path) -> None:
+def test_a_ride_by_hand_and_the_webhook_receiver_do_what_their_pages_say(checkout: Path) -> None:
     port = str(free_port())
     (checkout / "receiver.py").write_text(blocks(WEBHOOKS, "python")[0].replace("9000", port))
     answering = f"until (exec 3<> /dev/tcp/127.0.0.1/{port}) 2> /dev/null; do sleep 0.05; done\n"
-    script = "".join([*RUN.findall(WEBHOOKS.read_text()), answering, *RUN.findall((ROOT / "README.md").read_text())])
+    script = "".join([*RUN.findall(WEBHOOKS.read_text()), answering, *RUN.findall(DISPATCH.read_text())])
     words = ["driving_to_pickup", "arrived_at_pickup", "started", "completed"]
     output = checkout / "output"
     with output.open("wb") as out, (checkout / "errors").open("wb") as errors:
@@ -210,3 +218,27 @@ def test_the_first_ride_and_the_webhook_receiver_do_what_their_pages_say(checkou
     assert ride["status"] == "completed"
     assert ride["driverId"] == told[0].split()[-1]
     assert set(ride["events"]) == {"assigned", "arrived", "started", "completed"}
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the first ride is shown by curl")
+def test_the_first_ride_finds_its_driver_and_is_driven(checkout: Path) -> None:
+    [script] = RUN.findall((ROOT / "README.md").read_text())
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment(),
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = done.stdout.splitlines()
+    assert re.fullmatch(r"ride [0-9a-f]{24}", told[0])
+    words = list(itertools.takewhile(lambda line: line != "{", told[1:]))
+    way = ["unassigned", "assigned", "driving_to_pickup", "arrived_at_pickup", "started", "completed"]
+    assert (words[0], words[-1]) == ("unassigned", "completed")
+    assert words == [word for word in way if word in words], "a quick step may be missed by who looks twice a second"
+    ride = json.loads("\n".join(told[1 + len(words) :]))
+    assert ride["driverId"]
+    assert ride["price"]["total"] > 0

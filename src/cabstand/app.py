@@ -3,16 +3,18 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
 
 from cabstand.core.access.model import Environment
 from cabstand.core.access.secrets import WEBHOOK, Seal
@@ -21,17 +23,22 @@ from cabstand.core.clock import Clock, utcnow
 from cabstand.core.database import Connection
 from cabstand.core.dispatch import service as dispatch
 from cabstand.core.errors import CoreError
+from cabstand.core.fleet.live import Fleet
 from cabstand.core.rides import service as rides
 from cabstand.doors import DOORS, sandbox
 from cabstand.doors.base import Door, Operation
 from cabstand.doors.edge import Services
 from cabstand.doors.wire import Invalid, WireError, json_response
-from cabstand.infra import backlog, fanout, jobs
+from cabstand.infra import backlog, fanout, jobs, tracking, upkeep
+from cabstand.infra.bus import Bus, join
 from cabstand.infra.db import UNAVAILABLE, Pool
 from cabstand.infra.deliveries import retention
 from cabstand.infra.deliveries.sender import Sender
+from cabstand.infra.dispatcher import Dispatcher
 from cabstand.infra.log import logger
+from cabstand.infra.matcher import Matcher
 from cabstand.infra.metrics import Metrics
+from cabstand.infra.relay import Relay
 from cabstand.infra.web import DOOR, OPERATION, RequestLog, Unwell, health_endpoint, metrics_endpoint
 from cabstand.settings import Settings
 
@@ -49,6 +56,9 @@ class Exchange:
     seal: Seal
     metrics: Metrics
     clock: Clock = utcnow
+    fleet: Fleet = field(default_factory=Fleet)
+    bus: Bus | None = None  # to the other processes on the database; None: there are none
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)  # requests that wait for something are answered
 
     @property
     def allow_loopback(self) -> bool:
@@ -57,22 +67,35 @@ class Exchange:
         return self.loopback if allowed is None else allowed
 
 
-def create_app(exchange: Exchange) -> ASGIApp:
-    """The web application of an exchange."""
+class Role(StrEnum):
+    """A part of the exchange that a process can run."""
+
+    API = "api"  # answers at the doors, hears positions, tracks rides
+    DISPATCH = "dispatch"  # timers, and the matching of markets
+    DELIVER = "deliver"  # webhooks
+
+
+EVERY_ROLE = frozenset(Role)
+
+
+def create_app(exchange: Exchange, roles: frozenset[Role] = EVERY_ROLE) -> ASGIApp:
+    """The web application of a process: the doors where it has the role for them, and what operators ask of any."""
     services = Services(
         database=exchange.pool,
         keyring=Keyring(exchange.pool),
         clock=exchange.clock,
         public_url=exchange.public_url,
         started=exchange.clock(),
+        fleet=exchange.fleet,
+        stopping=exchange.stopping,
     )
     routes: list[BaseRoute] = [
-        Route("/", _index(exchange.public_url), methods=["GET"]),
         Route("/health", health_endpoint(_check(exchange.pool)), methods=["GET"]),
         Route("/metrics", metrics_endpoint(exchange.metrics, exchange.settings.metrics_key, exchange.loopback)),
-        *sandbox.ROUTES,
-        *[_mount(door, services) for door in DOORS],
     ]
+    if Role.API in roles:
+        routes.append(Route("/", _index(exchange.public_url), methods=["GET"]))
+        routes += [*sandbox.ROUTES, *(_mount(door, services) for door in DOORS)]
     app = Starlette(routes=routes, exception_handlers={WireError: _unreadable, HTTPException: _http})
     app.state.services = services
     return RequestLog(app, exchange.metrics, logger("web"), exchange.settings.trusted_proxies)
@@ -124,7 +147,10 @@ def door_app(door: Door, services: Services) -> Starlette:
 
     log = logger("web")
     app = Starlette(
-        routes=door.routes(lambda operation: _named(door, operation)),
+        routes=[
+            *door.routes(lambda operation: _named(door, operation)),
+            *(_socket(door, each) for each in door.sockets),
+        ],
         exception_handlers={
             CoreError: refuse,
             WireError: unreadable,
@@ -149,6 +175,16 @@ def _named(door: Door, operation: Operation) -> Callable[[Request], Awaitable[Re
     return endpoint
 
 
+def _socket(door: Door, route: WebSocketRoute) -> WebSocketRoute:
+    """The same for a WebSocket."""
+
+    async def endpoint(websocket: WebSocket) -> None:
+        websocket.scope[DOOR], websocket.scope[OPERATION] = door.name, f"WEBSOCKET {route.path}"
+        await route.endpoint(websocket)
+
+    return WebSocketRoute(route.path, endpoint)
+
+
 def _check(pool: Pool) -> Callable[[], Awaitable[Unwell | None]]:
     async def check() -> Unwell | None:
         await pool.check()
@@ -170,27 +206,55 @@ def handlers(exchange: Exchange) -> dict[str, jobs.Handler]:
 
 
 @contextlib.asynccontextmanager
-async def workers(exchange: Exchange) -> AsyncIterator[None]:
-    """Run jobs, fan-out and deliveries while the context lasts; what has begun is finished first."""
+async def workers(exchange: Exchange, roles: frozenset[Role] = EVERY_ROLE) -> AsyncIterator[None]:
+    """Run the workers of these roles while the context lasts; what has begun is finished first."""
     stop = asyncio.Event()
-    pool, clock, metrics = exchange.pool, exchange.clock, exchange.metrics
-    async with pool.connection() as connection:
-        await jobs.every(connection, retention.NIGHTLY, retention.next_night(clock()))
-    sender = Sender(
-        pool,
+    pool, clock, metrics, fleet = exchange.pool, exchange.clock, exchange.metrics, exchange.fleet
+    async with contextlib.AsyncExitStack() as stack:
+        works: list[Coroutine[None, None, None]] = []
+        if Role.DELIVER in roles:
+            sender = await stack.enter_async_context(_sender(exchange))
+            works.append(fanout.work(pool, SPEAKERS, exchange.public_url, clock, stop, metrics=metrics))
+            works.append(sender.work(stop))
+        if Role.DISPATCH in roles:
+            async with pool.connection() as connection:
+                await jobs.every(connection, retention.NIGHTLY, retention.next_night(clock()))
+            matcher = Matcher()
+            if exchange.bus is None:
+                stack.push_async_exit(matcher)  # its child starts with the first batch
+            else:
+                await stack.enter_async_context(matcher)  # at once: a market that is taken over must not wait for it
+            dispatcher = Dispatcher(pool, fleet.index, matcher.match, clock, pace=fleet.pace)
+            metrics.watch("cabstand_dispatch", "What this process did for the markets it owns.", dispatcher.figures)
+            works.append(jobs.work(pool, handlers(exchange), clock, stop, metrics=metrics))
+            works.append(dispatcher.work(stop))
+        if Role.API in roles:
+            works.append(tracking.work(pool, fleet.tracker, clock, stop))
+        if roles & {Role.API, Role.DISPATCH}:
+            works.append(upkeep.work(pool, fleet, clock, stop))
+        if exchange.bus is not None:
+            join(pool, exchange.bus)
+            metrics.watch("cabstand_bus", "What the bus to the other processes carried.", exchange.bus.counts.figures)
+            works.append(exchange.bus.run(stop))
+            if roles & {Role.API, Role.DISPATCH}:
+                works.append(Relay(exchange.bus, fleet, pool, clock).work(stop))
+        works.append(backlog.work(pool, metrics, clock, stop))
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(work)
+            try:
+                yield
+            finally:
+                stop.set()
+                pool.wake()
+
+
+def _sender(exchange: Exchange) -> Sender:
+    return Sender(
+        exchange.pool,
         SPEAKERS,
-        clock,
+        exchange.clock,
         unseal=lambda sealed: exchange.seal.open(sealed, purpose=WEBHOOK).encode(),
         allow_loopback=exchange.allow_loopback,
-        metrics=metrics,
+        metrics=exchange.metrics,
     )
-    async with sender, asyncio.TaskGroup() as group:
-        group.create_task(jobs.work(pool, handlers(exchange), clock, stop, metrics=metrics))
-        group.create_task(fanout.work(pool, SPEAKERS, exchange.public_url, clock, stop, metrics=metrics))
-        group.create_task(sender.work(stop))
-        group.create_task(backlog.work(pool, metrics, clock, stop))
-        try:
-            yield
-        finally:
-            stop.set()
-            pool.wake()

@@ -5,7 +5,20 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from cabstand.commands import apply, deliveries, demo, doctor, doors, keys, messages, migrate, pages, up
+from cabstand.commands import (
+    apply,
+    deliveries,
+    demo,
+    doctor,
+    doors,
+    keys,
+    messages,
+    migrate,
+    pages,
+    serve,
+    simulate,
+    up,
+)
 from cabstand.commands.errors import EXPECTED, message
 from cabstand.settings import SettingsError
 
@@ -34,7 +47,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("up")(up.up)
+app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
+app.command("simulate")(simulate.simulate)
 app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
 app.command("apply")(apply.apply)

@@ -73,8 +73,9 @@ async def test_a_warm_start_keeps_every_key_and_says_the_new_address(own: Pool, 
     first = await handed_out(own, file)
     second = await handed_out(own, file, "http://localhost:9000")
     assert second["base_url"] == "http://localhost:9000"
-    assert second["doors"]["dispatchapi"].pop("base_url") == "http://localhost:9000/dispatchapi/api"
-    first["doors"]["dispatchapi"].pop("base_url")
+    for door, path in {"dispatchapi": "dispatchapi/api", "driver": "driver/v1"}.items():
+        assert second["doors"][door].pop("base_url") == f"http://localhost:9000/{path}"
+        first["doors"][door].pop("base_url")
     assert (second["doors"], second["demonstration"]) == (first["doors"], first["demonstration"])
 
 
@@ -121,3 +122,20 @@ async def test_only_what_does_not_work_is_replaced(own: Pool, tmp_path: Path) ->
     assert dam["live"]["key"] != before["live"]["key"]
     assert await access(own, dam["live"]["key"]) is not None
     assert dam["sandbox"] == before["sandbox"]
+
+
+async def test_the_file_names_the_phones_of_the_drivers_and_they_stay(own: Pool, tmp_path: Path) -> None:
+    file = tmp_path / "credentials.json"
+    for drivers in (7, 7, 9):
+        async with own.transaction() as connection:
+            content = await hand_out(
+                connection, file, BASE, utcnow(), company_id=lambda id: f"{id:024x}", drivers=drivers
+            )
+        door = content["doors"]["driver"]
+        assert (len(door["live"]["phones"]), len(door["sandbox"]["phones"])) == (drivers, 6)
+        async with own.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT phone, vehicle_id FROM drivers WHERE environment = 'live' ORDER BY id"
+            )
+        assert {row["phone"] for row in rows} == set(door["live"]["phones"])
+        assert len({row["vehicle_id"] for row in rows}) == drivers

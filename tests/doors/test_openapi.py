@@ -89,7 +89,7 @@ def test_every_operation_says_what_it_takes_and_what_it_answers(door: Door) -> N
     for operation in operations(door):
         has_body = operation.method in ("POST", "PUT", "PATCH")
         assert (operation.body is not None) == has_body, operation.name
-        assert (operation.answer is not None) == (operation.method != "HEAD"), operation.name
+        assert (operation.answer is None) == (operation.method == "HEAD" or operation.status == 204), operation.name
         assert operation.open or {401, 503} <= {refusal.status for refusal in operation.refusals}, operation.name
         refused = {refusal.status for refusal in operation.refusals}
         asks_whether = operation.path.endswith("/exists")  # an unknown id is an answer there
@@ -117,7 +117,8 @@ def test_every_refusal_shown_has_its_status(door: Door) -> None:
     for operation in operations(door):
         for status, answer in described(door, operation)["responses"].items():
             for value in shown(answer.get("content", {}).get("application/json", {})):
-                assert status == str(operation.status) or status in str(value), operation.name
+                succeeds = int(status) in (operation.status, *operation.also)
+                assert succeeds or status in str(value), operation.name
 
 
 @each
@@ -155,7 +156,7 @@ async def test_it_is_served_without_a_key_and_names_where_it_is_served(pool: Poo
             assert (answer.status, answer.content_type) == (200, "application/json")
             assert answer.headers["X-Request-Id"] == REQUEST_ID.example
             assert await answer.json() == document(door, here.base_url)
-        for operation in door.operations:
+        for operation in [each for each in door.operations if not each.open]:
             path = re.sub(r"\{[^}]*\}", "1", operation.path)
             async with anybody.request(operation.method, base + path) as answer:
                 assert answer.status == 401, operation.name

@@ -25,6 +25,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from cabstand.core.access import service as access
+from cabstand.core.access.model import CredentialKind, Environment
 from cabstand.doors import DOORS
 from cabstand.doors.base import Door, Operation
 from cabstand.doors.dispatchapi import examples
@@ -32,6 +34,7 @@ from cabstand.doors.openapi import document
 from cabstand.doors.wire import NumberOutOfRange
 from cabstand.infra.db import Pool
 from tests.support.builders import a_vehicle, booked, driver_of, good, offered
+from tests.support.drivers import booked_ahead, ok, signed_in
 from tests.support.exchange import Running, running
 
 EXAMPLES = 20  # of each operation and mode
@@ -97,17 +100,22 @@ async def dispatchapi(here: Running) -> World:
         )
     }
     passenger = good(await here.call("GET", "/passengers", company.key()))[0]["id"]
+    tried = await booked(here, company, environment="sandbox")
     ids = {
         "rides": ride["id"],
         "offers": offer["id"],
         "drivers": driver,
         "companies": ride["companyId"],
         "passengers": passenger,
+        "sandbox": tried["id"],
         **made,
     }
     return World(
         headers=lambda operation: {
-            "Authorization": company.key("partner" if operation.section == "integrations" else "dispatch")
+            "Authorization": company.key(
+                "partner" if operation.section == "integrations" else "dispatch",
+                "sandbox" if operation.section == "sandbox" else "live",
+            )
         },
         ids=lambda operation: {"id": ids[operation.section], "fk": ride["id"]},
         references={
@@ -124,7 +132,75 @@ async def dispatchapi(here: Running) -> World:
     )
 
 
-WORLDS: Mapping[str, Callable[[Running], Awaitable[World]]] = {"dispatchapi": dispatchapi}
+def driver_refusal(body: Any, status: int) -> None:
+    """Hold a refusal to the form of the drivers' door."""
+    assert set(body) == {"error"}
+    error = body["error"]
+    assert {"status", "code", "message"} <= set(error) <= {"status", "code", "message", "problems", "companies"}
+    assert error["status"] == status
+    assert error["message"]
+
+
+def beyond_drivers_schema(body: Any) -> bool:
+    """One fix needs a place, unless there are several; what a phone number is; how far dates go."""
+    paths = {problem["path"].split(".")[-1] for problem in body["error"].get("problems", ())}
+    return paths <= {"lat", "lng", "phone", "at", "fixTime"} if paths else body["error"]["message"] == NUMBERS
+
+
+async def driver(here: Running) -> World:
+    """In the sandbox a driver may have any number of rides at once."""
+    company = await here.company()
+    busy, home, leaving, new = [await signed_in(here, company, environment="sandbox") for _ in range(4)]
+    for each in (busy, home):
+        await each.on_shift()
+    accepted, declined, _ = [(await busy.offer(seconds=3600))[0] for _ in range(3)]  # the last is to be found open
+    driven, lost, missed = [await busy.driving() for _ in range(3)]
+    ok(await busy.call("POST", f"/rides/{missed}/arrived"))
+    async with here.pool.transaction() as connection:
+        await connection.execute("UPDATE rides SET arrived_at = arrived_at - interval '1 hour' WHERE id = $1", missed)
+        _, key = await access.issue(
+            connection,
+            tenant_id=company.id,
+            environment=Environment.SANDBOX,
+            door="driver",
+            kind=CredentialKind.DISPATCH,
+            name="trackers",
+            now=here.clock(),
+        )
+    ahead = await booked_ahead(here, company)
+    tokens = {
+        "POST /traccar": key,
+        "POST /shift": new.token,
+        "DELETE /shift": home.token,
+        "DELETE /sessions/current": leaving.token,
+    }
+    ids = {
+        "POST /offers/{id}/accept": accepted,
+        "POST /offers/{id}/decline": declined,
+        "POST /rides/{id}/no_show": missed,
+        "POST /rides/{id}/hand_back": lost,
+        "POST /reservations/{id}": ahead,
+    }
+    here.clock.turn(seconds=31)  # so that the phone may be sent another code
+    return World(
+        headers=lambda operation: {"Authorization": f"Bearer {tokens.get(operation.name, busy.token)}"},
+        ids=lambda operation: {"id": str(ids.get(operation.name, driven))},
+        references={
+            "phone": busy.phone,
+            "company": company.slug,
+            "environment": "sandbox",
+            "code": "123456",
+            "vehicle_id": new.vehicle_id,
+            "device": {"uniqueId": busy.phone},
+            "position": {"latitude": 52.37, "longitude": 4.89, "fixTime": here.clock().isoformat()},
+            "reason": "vehicle",
+        },
+        refusal=driver_refusal,
+        beyond_schema=beyond_drivers_schema,
+    )
+
+
+WORLDS: Mapping[str, Callable[[Running], Awaitable[World]]] = {"dispatchapi": dispatchapi, "driver": driver}
 
 
 def test_every_door_has_a_world_to_be_called_in() -> None:

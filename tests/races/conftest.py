@@ -9,9 +9,6 @@ from cabstand.infra.db import Pool, open_pool
 from tests.conftest import make_database
 from tests.support.exchange import Running, running
 
-for module in ("duel", "offers", "trips"):
-    pytest.register_assert_rewrite(f"tests.races.{module}")
-
 
 @pytest.fixture(scope="session")
 def races_url(server_dsn: str) -> str:

@@ -79,6 +79,27 @@ class Stage:
         self, ride_ids: Sequence[int], *receivers: Sequence[int], lasts: timedelta = timedelta(minutes=2)
     ) -> list[int]:
         """One offer for each ride, to the drivers at its place in each list."""
+        asked = [Asked(drivers=tuple(each)) for each in zip(*receivers, strict=True)]
+        return await self._offered(ride_ids, asked, lasts)
+
+    async def offers_to(self, company: Company, ride_ids: Sequence[int]) -> list[int]:
+        """One offer for each ride, to the company as a whole."""
+        return await self._offered(ride_ids, [Asked(company_id=company.id)] * len(ride_ids))
+
+    async def offers_by_phone(self, ride_ids: Sequence[int], *receivers: Sequence[int]) -> list[int]:
+        """One offer for each ride, to the phone numbers of the drivers at its place in each list."""
+        async with self.here.pool.connection() as connection:
+            rows = await connection.fetch(
+                "UPDATE drivers SET phone = '+31' || 600000000 + id WHERE id = ANY ($1) RETURNING id, phone",
+                [id for drivers in receivers for id in drivers],
+            )
+        phones = {row["id"]: row["phone"] for row in rows}
+        asked = [Asked(phones=tuple(phones[id] for id in each)) for each in zip(*receivers, strict=True)]
+        return await self._offered(ride_ids, asked)
+
+    async def _offered(
+        self, ride_ids: Sequence[int], asked: Sequence[Asked], lasts: timedelta = timedelta(minutes=2)
+    ) -> list[int]:
         now = self.here.clock()
         async with self.here.pool.transaction() as connection:
             return [
@@ -86,12 +107,12 @@ class Stage:
                     connection,
                     access_of(self.owner),
                     ride_id,
-                    Asked(drivers=tuple(asked)),
+                    whom,
                     lasts=lasts,
                     documents=documents.OFFERS,
                     now=now,
                 )
-                for ride_id, *asked in zip(ride_ids, *receivers, strict=True)
+                for ride_id, whom in zip(ride_ids, asked, strict=True)
             ]
 
     async def accepted(self, company: Company, ride_ids: Sequence[int]) -> list[int]:

@@ -81,7 +81,8 @@ CHECKS: Final[Mapping[str, str]] = {
     "driver with two rides now": f"""
         SELECT o.driver_id AS id, min(r.environment) AS environment, 'rides ' || string_agg(r.id::text, ', ') AS what
         FROM rides r JOIN offers o ON o.id = r.offer_id
-        WHERE r.environment = 'live' AND r.state IN ({_list(DUE)}) AND o.expires_at IS NOT NULL AND NOT EXISTS (
+        WHERE r.environment = 'live' AND r.state IN ({_list(DUE)}) AND o.expires_at IS NOT NULL
+            AND o.driver_id IS NOT NULL AND NOT EXISTS (
             SELECT FROM driver_slots s WHERE s.driver_id = o.driver_id AND s.ride_id = r.id AND s.slot = 'next')
         GROUP BY o.driver_id HAVING count(*) > 1""",
     "ride whose facts have gaps, or are not as many as its version": """

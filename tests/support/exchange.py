@@ -17,7 +17,7 @@ import uvicorn
 
 from cabstand.app import Exchange, create_app, handlers, workers
 from cabstand.core.access import service as access
-from cabstand.core.access.model import CredentialKind, Environment
+from cabstand.core.access.model import ISSUED, Environment
 from cabstand.core.access.secrets import Seal
 from cabstand.core.clock import utcnow
 from cabstand.infra import jobs
@@ -113,7 +113,7 @@ async def make_company(pool: Pool, *, supplies: Company | None = None) -> Compan
             utcnow(),
         )
         for environment in Environment:
-            for kind in CredentialKind:
+            for kind in ISSUED:
                 number, key = await access.issue(
                     connection,
                     tenant_id=id,
@@ -154,7 +154,15 @@ async def running(pool: Pool, *, work: bool = False, settings: Settings | None =
         metrics=Metrics(),
         clock=clock,
     )
-    config = uvicorn.Config(create_app(exchange), lifespan="off", log_config=None, access_log=False, ws="none")
+    config = uvicorn.Config(
+        create_app(exchange),
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_max_size=64 * 1024,
+    )
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
     async with contextlib.AsyncExitStack() as stack:
@@ -166,6 +174,7 @@ async def running(pool: Pool, *, work: bool = False, settings: Settings | None =
         try:
             yield Running(base_url=base_url, pool=pool, clock=clock, exchange=exchange, http=http)
         finally:
+            exchange.stopping.set()
             server.should_exit = True
             await http.close()
             await serving

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from cabstand.doors.dispatchapi.ids import encode
 from cabstand.infra.db import Pool
 from tests.support.builders import a_driver, a_phone, a_ride, driver_of
 from tests.support.exchange import Answer, running
+from tests.walls import test_drivers
 from tests.walls.world import KINDS, World, a_world, fingerprint
 
 pytestmark = pytest.mark.anyio
@@ -42,6 +44,7 @@ IN_PATHS = {
     "dispatchapi HEAD /offers/{id}": Named("offer"),
     "dispatchapi PATCH /offers/{id}": Named("offer", tuple({"status": word} for word in vocab.OFFER.hears)),
 }
+IN_PATHS["dispatchapi POST /sandbox/rides/{id}/status"] = Named("ride", tuple({"status": word} for word in WORDS))
 _MODELS = ("companies", "vehicles", "drivers", "debtors", "rides", "ratings", "offers", "passengers")
 _KINDS = {path: "company" if path == "companies" else path.removesuffix("s") for path in _MODELS}
 for _path, _kind in _KINDS.items():
@@ -87,7 +90,7 @@ def test_every_operation_whose_path_takes_an_id_is_tried() -> None:
         for operation in (*door.operations, *door.own)
         if operation.takes_id
     }
-    assert taking == set(IN_PATHS)
+    assert taking == {*IN_PATHS, *(f"driver {name}" for name in test_drivers.IN_PATHS)}
 
 
 def test_an_operation_with_a_parameter_in_its_path_says_that_it_takes_an_id() -> None:
@@ -104,17 +107,19 @@ def test_every_list_is_tried() -> None:
         if operation.method == "GET" and not operation.takes_id and operation.path not in NO_LISTS
     }
     parts = {f"dispatchapi GET /{path}/{part}" for path in _MODELS for part in ("count", "findOne")}
-    assert found == {*LISTS, *parts}
+    of_drivers = {*test_drivers.LISTS, *test_drivers.OWN, *test_drivers.ELSEWHERE}
+    assert found == {*LISTS, *parts, *(f"driver {name}" for name in of_drivers)}
 
 
 def test_every_id_in_a_body_is_tried() -> None:
     found = {f"{door.name} {field}" for door in DOORS for field in _id_fields(door.name)}
-    assert found == {*IN_BODIES, *CLIENTS_OWN}
+    assert found == {*IN_BODIES, *CLIENTS_OWN, *(f"driver {name}" for name in test_drivers.IN_BODIES)}
 
 
 def _id_fields(door: str) -> Iterator[str]:
     """Properties of the door's messages that look like ids, and the lists of them."""
-    modules = [import_module(f"cabstand.doors.{door}.{name}") for name in ("wire", "registers")]
+    names = [f"cabstand.doors.{door}.{name}" for name in ("wire", "registers")]
+    modules = [import_module(name) for name in names if find_spec(name)]
     for shape in [shape for module in modules for shape in vars(module).values()]:
         if inspect.isclass(shape) and issubclass(shape, msgspec.Struct):
             for field in msgspec.structs.fields(shape):
@@ -154,6 +159,8 @@ def body_attempts(world: World, who: str) -> Iterable[tuple[str, str, Mapping[st
         ("driver", "POST", "/offers", {**alone, "driverId": "ID"}),
         ("driver", "POST", "/rides", {**assigned, "driverId": "ID"}),
         ("vehicle", "POST", "/rides", {**assigned, "vehicleId": "ID"}),
+        ("driver", "POST", "/rides", a_ride(driverId="ID")),
+        ("vehicle", "POST", "/rides", a_ride(vehicleId="ID")),
         ("driver", "PATCH", f"/rides/{own['ride']}", {"status": "assigned", "driverId": "ID"}),
         ("vehicle", "PATCH", f"/rides/{own['ride']}", {"status": "assigned", "vehicleId": "ID"}),
         ("driver", "PATCH", f"/rides/{own['ride']}", {"driverId": "ID"}),

@@ -13,7 +13,7 @@ TABLES = (
     "rides", "ride_details", "ride_parties", "riders", "offers", "offer_drivers", "driver_slots", "drivers",
     "vehicles", "events", "jobs", "messages", "idempotency_keys", "dispatchapi_rides", "dispatchapi_drivers",
     "dispatchapi_vehicles", "dispatchapi_offers", "debtors", "ratings", "dispatchapi_debtors", "dispatchapi_ratings",
-    "tenants", "credentials", "fares",
+    "tenants", "credentials", "fares", "shifts", "sign_in_codes",
 )  # fmt: skip
 KINDS = ("booking", "dispatch", "partner")
 SECRETS: dict[str, Any] = {  # what only the booker may know of its ride

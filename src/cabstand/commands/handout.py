@@ -2,12 +2,12 @@
 
 import importlib.resources
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cabstand.commands import private
+from cabstand.commands import cast, private
 from cabstand.commands.errors import UserError
 from cabstand.core.access import service, store
 from cabstand.core.access.apply import apply
@@ -33,9 +33,15 @@ def demonstration() -> Plan:
 
 
 async def hand_out(
-    connection: Connection, file: Path, base_url: str, now: datetime, company_id: Callable[[int], str]
+    connection: Connection,
+    file: Path,
+    base_url: str,
+    now: datetime,
+    company_id: Callable[[int], str],
+    *,
+    drivers: int = 0,
 ) -> dict[str, Any]:
-    """Set up the demonstration tenants and write the file with their keys; give what it says.
+    """Set up the demonstration tenants with so many drivers and write the file with their keys; give what it says.
 
     Keys of the file that still work are kept. The database has only hashes, so a credential whose key is not in the
     file gets a new one, and its old key stops working. `base_url` has no slash at its end; `company_id` turns a
@@ -49,7 +55,9 @@ async def hand_out(
     tenants = await store.tenants(connection, [tenant.slug for tenant in plan.tenants])
     ids = {slug: tenant.id for slug, tenant in tenants.items()}
     await _renew_missing(connection, plan, ids, keys)
+    phones = await cast.engage(connection, ids, drivers, now)
     content = _content(plan, keys, {slug: company_id(id) for slug, id in ids.items()}, base_url)
+    content["doors"]["driver"] = {"base_url": f"{base_url}/driver/v1", **_phones(phones)}
     try:
         private.write(file, json.dumps(content, indent=2).encode() + b"\n")
     except OSError as error:
@@ -102,6 +110,14 @@ def _each(plan: Plan) -> list[tuple[TenantPlan, CredentialPlan, Environment]]:
         for credential in tenant.credentials
         for environment in credential.environments
     ]
+
+
+def _phones(phones: Mapping[Environment, Mapping[str, Sequence[str]]]) -> dict[str, dict[str, list[str]]]:
+    """The numbers that drivers sign in with; the code is 123456."""
+    return {
+        environment: {"phones": [phone for of_company in companies.values() for phone in of_company]}
+        for environment, companies in phones.items()
+    }
 
 
 def _content(plan: Plan, keys: Keys, company_ids: dict[str, str], base_url: str) -> dict[str, Any]:

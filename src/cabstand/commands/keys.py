@@ -60,6 +60,8 @@ def create(
     doors = [each.name for each in DOORS]
     if door not in doors:
         raise UserError(f"There is no door {door!r}{meant(door, doors) or '.'} The doors are: {', '.join(doors)}.")
+    if kind is CredentialKind.DRIVER:
+        raise UserError("Drivers make their keys themselves: they sign in with their phone.")
     if len(name) > 200:
         raise UserError("A name has at most 200 characters.")
     _check(webhook, database.settings())

@@ -1,4 +1,4 @@
-"""SQL that only commands need: the state of the database for `doctor`, and kept messages."""
+"""SQL that only commands need: the state of the database for `doctor`, kept messages, the demonstration's cars."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -9,6 +9,37 @@ from cabstand.core.sql import Statement
 if TYPE_CHECKING:
     import asyncpg
 
+_ADDED = """facts AS (
+    INSERT INTO events (environment, subject, subject_id, version, kind, implied, actor, tenant_id, at)
+    SELECT environment, '{subject}', id, 1, '{subject}.added', false, 'dispatch', tenant_id, :now FROM added)"""
+# Cars and drivers of a demonstration tenant that it has not got yet, all of them in one statement each.
+NEW_CARS = Statement(
+    f"""WITH added AS (
+        INSERT INTO vehicles (tenant_id, environment, origin, make, model, class, seats, plate, state, created_at,
+            changed_at)
+        SELECT :tenant, :environment, 'own', w.make, w.model, w.class, w.seats, w.plate, 'available', :now, :now
+        FROM unnest(:makes::text[], :models::text[], :classes::text[], :seats::smallint[], :plates::text[])
+            AS w (make, model, class, seats, plate)
+        WHERE NOT EXISTS (
+            SELECT FROM vehicles v
+            WHERE v.tenant_id = :tenant AND v.environment = :environment AND v.plate = w.plate)
+        RETURNING *),
+    {_ADDED.format(subject="vehicle")} SELECT count(*) FROM added"""
+)
+NEW_DRIVERS = Statement(
+    f"""WITH added AS (
+        INSERT INTO drivers (tenant_id, environment, origin, reference, first_name, last_name, phone, status, role,
+            vehicle_id, created_at, changed_at)
+        SELECT :tenant, :environment, 'own', w.plate, w.first_name, w.last_name, w.phone, 'accepted', 'driver', v.id,
+            :now, :now
+        FROM unnest(:plates::text[], :first_names::text[], :last_names::text[], :phones::text[])
+            AS w (plate, first_name, last_name, phone)
+        JOIN vehicles v ON v.tenant_id = :tenant AND v.environment = :environment AND v.plate = w.plate
+        ON CONFLICT DO NOTHING RETURNING *),
+    {_ADDED.format(subject="driver")} SELECT count(*) FROM added"""
+)
+
+_DEMONSTRATION = Statement("SELECT slug FROM tenants WHERE demonstration ORDER BY id")
 _CLOCK = Statement("SELECT clock_timestamp()")
 _BACKLOG = Statement(
     """SELECT (SELECT count(*) FROM events WHERE NOT fanned_out AND at < :late) AS facts,
@@ -25,6 +56,11 @@ _TIMELINE = Statement(
     """SELECT version, kind, before, after, implied, actor, at FROM events
     WHERE subject = 'ride' AND subject_id = :ride ORDER BY version"""
 )
+
+
+async def demonstration(connection: Connection) -> list[str]:
+    """Slugs of the tenants that are marked as demonstration."""
+    return [row["slug"] for row in await _DEMONSTRATION.rows(connection)]
 
 
 async def clock(connection: Connection) -> datetime:

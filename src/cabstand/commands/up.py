@@ -2,67 +2,57 @@
 
 import asyncio
 import contextlib
-import signal
 import socket
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 import uvloop
 from rich.console import Console
 
-from cabstand.app import Exchange, create_app, workers
+from cabstand.app import EVERY_ROLE, Exchange, workers
 from cabstand.commands import database
 from cabstand.commands.errors import UserError
 from cabstand.commands.handout import hand_out
 from cabstand.commands.options import DATA, Data
+from cabstand.commands.server import LOOPBACK, answer, base_url_of, listen
 from cabstand.core.access.secrets import Seal
 from cabstand.core.clock import utcnow
+from cabstand.core.fleet.live import Fleet
 from cabstand.doors import DOORS
 from cabstand.doors.dispatchapi.ids import company_id
-from cabstand.infra import log, postgres
+from cabstand.infra import dispatcher, log, postgres
 from cabstand.infra.db import migrate, open_pool
 from cabstand.infra.deliveries.store import end_leases
 from cabstand.infra.metrics import Metrics
 from cabstand.settings import Settings
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-DATABASE_WATCH_SECONDS = 0.5
-GRACE_SECONDS = 10  # for requests under way when the exchange stops
 console = Console(highlight=False)
 
 
 def up(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 8080,
+    drivers: Annotated[int, typer.Option(help="Simulated drivers; 0 for none.", min=0, max=2000)] = 50,
+    speed: Annotated[
+        float, typer.Option(help="How many times faster than in life their cars drive.", min=0.1, max=100)
+    ] = 10,
     data: Data = DATA,
 ) -> None:
-    """Run the exchange until Ctrl-C: database, doors, jobs and webhooks, with the demonstration tenants."""
+    """Run the exchange until Ctrl-C: database, doors, jobs and webhooks, with the demonstration tenants and drivers."""
     found = database.settings()
     log.configure(found.log_level, found.log_format)
     data.mkdir(mode=0o755, parents=True, exist_ok=True)
-    listening = _listen(host, port)
+    listening = listen(host, port)
     with _database(found, data) as (dsn, alive):
-        uvloop.run(_serve(found, dsn, alive, listening, host, data))
+        cast = Cast(drivers=drivers, speed=speed)
+        uvloop.run(_serve(found, dsn, alive, listening, host, data, cast))
         if not alive():
             raise UserError(f"The database server has ended; {data / 'postgres.log'} may tell why. Start `up` again.")
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """The socket, before anything slow starts: a port in use is told at once."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-        listening.listen(2048)
-    except OSError as error:
-        listening.close()
-        raise UserError(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another port with --port.") from None
-    listening.set_inheritable(True)
-    return listening
 
 
 @contextlib.contextmanager
@@ -78,16 +68,31 @@ def _database(settings: Settings, data: Path) -> Iterator[tuple[str, Callable[[]
         server.stop()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Cast:
+    """Who drives for the demonstration tenants."""
+
+    drivers: int
+    speed: float
+
+
 async def _serve(
-    settings: Settings, dsn: str, alive: Callable[[], bool], listening: socket.socket, host: str, data: Path
+    settings: Settings, dsn: str, alive: Callable[[], bool], listening: socket.socket, host: str, data: Path, cast: Cast
 ) -> None:
     await migrate(dsn, utcnow())
     pool = await open_pool(dsn)
     try:
-        base_url = _base_url(host, listening)
+        base_url = base_url_of(host, listening)
         public_url = settings.public_url or base_url
         async with pool.transaction() as connection:
-            await hand_out(connection, data / "credentials.json", public_url, utcnow(), company_id=company_id)
+            await hand_out(
+                connection,
+                data / "credentials.json",
+                public_url,
+                utcnow(),
+                company_id=company_id,
+                drivers=cast.drivers,
+            )
         exchange = Exchange(
             pool=pool,
             settings=settings,
@@ -95,65 +100,45 @@ async def _serve(
             loopback=host in LOOPBACK,
             seal=Seal(database.secret_key(settings, data)),
             metrics=Metrics(),
+            fleet=Fleet(pace=cast.speed),
         )
         if not settings.database_url:
             await end_leases(pool)  # of an `up` that was killed: on our own database nobody else works
-        async with workers(exchange):
-            await _answer(exchange, alive, listening, base_url, data)
+            await dispatcher.end_leases(pool)
+        async with workers(exchange), simulated(base_url, data / "credentials.json", cast) as start:
+
+            def ready() -> None:
+                _greet(base_url, data)
+                start()
+
+            await answer(exchange, EVERY_ROLE, listening, ready, alive=alive)
     finally:
         await pool.close()
 
 
-def _base_url(host: str, listening: socket.socket) -> str:
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{shown}:{listening.getsockname()[1]}"
+@contextlib.asynccontextmanager
+async def simulated(base_url: str, credentials: Path, cast: Cast) -> AsyncIterator[Callable[[], None]]:
+    """The child process of the simulated drivers: what is given starts it, once the doors are open.
 
+    It ends when its standard input does, and so with us, however we end.
+    """
+    children: list[subprocess.Popen[bytes]] = []
 
-async def _answer(
-    exchange: Exchange, alive: Callable[[], bool], listening: socket.socket, base_url: str, data: Path
-) -> None:
-    config = uvicorn.Config(
-        create_app(exchange),
-        loop="none",
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    server = _Server(config, lambda: _greet(base_url, data))
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, server.handle_exit, number, None)
-    watching = asyncio.create_task(_watch(alive, server))
-    await server.serve(sockets=[listening])
-    watching.cancel()
+    def start() -> None:
+        if cast.drivers:
+            command = [sys.executable, "-m", "cabstand.sim.city", "--base-url", base_url, "--credentials"]
+            numbers = ["--drivers", str(cast.drivers), "--speed", str(cast.speed)]
+            children.append(subprocess.Popen([*command, str(credentials), *numbers], stdin=subprocess.PIPE))
 
-
-async def _watch(alive: Callable[[], bool], server: uvicorn.Server) -> None:
-    """Stop when our database server is gone: whoever started us starts us again, and we go on where it was."""
-    while alive():  # noqa: ASYNC110 - the end of a process sets no event
-        await asyncio.sleep(DATABASE_WATCH_SECONDS)
-    server.should_exit = True
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: it would end the process before our workers have finished."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._ready()
+    try:
+        yield start
+    finally:
+        for child in children:
+            child.terminate()
+        for child in children:
+            await asyncio.to_thread(child.wait)
+            assert child.stdin is not None
+            child.stdin.close()
 
 
 def _greet(base_url: str, data: Path) -> None:

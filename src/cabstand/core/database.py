@@ -4,6 +4,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    import asyncio
+
     import asyncpg
     from asyncpg.pool import PoolConnectionProxy
 
@@ -23,3 +25,6 @@ class Database(Protocol):
 
     def wake(self, *whom: str) -> None:
         """Something was committed that these workers, or all, may care about: let them look now."""
+
+    def waker(self, name: str) -> "asyncio.Event":
+        """An event of its own for a worker of this name; `wake` sets it."""

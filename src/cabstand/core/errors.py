@@ -1,5 +1,7 @@
 """Everything the core can refuse. A class's docstring is its default message; doors give each a status and a code."""
 
+from collections.abc import Sequence
+
 
 class CoreError(Exception):
     """The request could not be carried out."""
@@ -58,3 +60,43 @@ class UnknownKey(CoreError):
 
 class AlreadyThere(CoreError):
     """There is one like that already."""
+
+
+class NotOnShift(CoreError):
+    """The driver is not on shift."""
+
+
+class OnShift(CoreError):
+    """The driver is on shift with another vehicle: end that shift first."""
+
+
+class VehicleInUse(CoreError):
+    """Another driver is on shift with this vehicle."""
+
+
+class OnARide(CoreError):
+    """The driver has a ride that is due: it must end, or be handed back, first."""
+
+
+class TooEarly(CoreError):
+    """The passenger must be waited for longer."""
+
+
+class WrongCode(CoreError):
+    """The code is wrong, was used, or no longer counts."""
+
+
+class ChooseCompany(CoreError):
+    """The driver drives for several companies: say for which."""
+
+    def __init__(self, companies: Sequence[tuple[str, str]]) -> None:
+        super().__init__()
+        self.companies = companies  # slug and name of each
+
+
+class TooMany(CoreError):
+    """Too many requests: wait before the next one."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__()
+        self.seconds = seconds  # until it is worth another try

@@ -31,6 +31,28 @@ def phone(text: str, country: str) -> str:
     return e164(text, country) or text.strip()
 
 
+def names_country(text: str) -> bool:
+    """Whether a phone number says itself of which country it is, so that `country` does not matter."""
+    return text.lstrip().startswith("+")
+
+
+def spellings(number: str) -> frozenset[str]:
+    """The digits of the ways in which people write a number (as `phone` keeps it), to look numbers up that are kept as
+    they were written. What is found so need not be the same number: the digits of another country's may be alike.
+    """
+    try:
+        parsed = phonenumbers.parse(number, None)
+    except NumberParseException:
+        return frozenset({_digits(number)})
+    country, trunk = str(parsed.country_code), _digits(phonenumbers.format_number(parsed, PhoneNumberFormat.NATIONAL))
+    local = phonenumbers.national_significant_number(parsed)
+    return frozenset({country + local, f"00{country}{local}", trunk, local, country + trunk})
+
+
+def _digits(text: str) -> str:
+    return "".join(character for character in text if character in "0123456789")
+
+
 def language(asked: str | None, spoken: Sequence[str]) -> str:
     """Which of the languages that are spoken (`en-GB`, the first is the default) answers the one that is asked for.
 

@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from cabstand.core.dispatch.model import OfferState
 from cabstand.core.errors import CoreError
@@ -108,6 +108,7 @@ class Operation:
     answer: Any = None  # the type of a success's body: a Struct, or a list of one; None where there is no body
     answered: Any = None  # an example of it
     status: int = 200  # of a success
+    also: Mapping[int, str] = field(default_factory=dict)  # other statuses of a success with the same body, and when
     media: str = "application/json"
     refusals: tuple[Refusal, ...] = ()
 
@@ -151,6 +152,7 @@ class Door:
     refused: type[msgspec.Struct] | None = None  # the body of every refusal
     operations: tuple[Operation, ...]
     own: tuple[Operation, ...] = ()  # not in the document: ours, such as sandbox tools
+    sockets: tuple[WebSocketRoute, ...] = ()  # `about` tells of them: OpenAPI has no words for them
     unserved: Mapping[str, str] = field(default_factory=dict)  # "METHOD /path" -> reason
     vocabularies: tuple[StatusVocabulary[Any], ...]
     calls: tuple[Calls[Any], ...] = ()

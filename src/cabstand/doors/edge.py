@@ -1,22 +1,25 @@
 """The edge every door shares: opens transactions around core commands, tries a raced one again, wakes the workers."""
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from cabstand.core.access.model import Access
 from cabstand.core.access.service import Keyring
 from cabstand.core.clock import Clock
 from cabstand.core.database import Connection, Database
 from cabstand.core.errors import KeyUsedForAnother, Raced
+from cabstand.core.fleet.live import Fleet
 from cabstand.core.rides import store as rides
 
 R = TypeVar("R")
 TRIES = 10
+WOKEN = ("facts", "drivers")  # who looks when something was committed: fan-out, and the push to drivers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +31,12 @@ class Services:
     clock: Clock
     public_url: str  # without a trailing slash
     started: datetime
+    fleet: Fleet = field(default_factory=Fleet)  # where the drivers are, in this process
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set when nobody should wait any longer
 
 
-def services(request: Request) -> Services:
-    """The services of the application that serves this request."""
+def services(request: HTTPConnection) -> Services:
+    """The services of the application that serves this request or WebSocket."""
     found = request.app.state.services
     assert isinstance(found, Services)
     return found
@@ -47,7 +52,7 @@ async def command(database: Database, run: Callable[[Connection], Awaitable[R]])
             if attempt == TRIES - 1:
                 raise
         else:
-            database.wake("facts")
+            database.wake(*WOKEN)
             return result
     raise Raced
 
@@ -56,7 +61,7 @@ async def statement(database: Database, run: Callable[[Connection], Awaitable[R]
     """Run a core command of one statement, which is its own transaction."""
     async with database.connection() as connection:
         result = await run(connection)
-    database.wake("facts")
+    database.wake(*WOKEN)
     return result
 
 

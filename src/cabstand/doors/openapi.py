@@ -163,6 +163,7 @@ def _responses(door: Door, operation: Operation, schemas: _Schemas) -> Json:
     if operation.answer is not None:
         success["content"] = _content(schemas.of(operation.answer), operation.answered, operation.media)
     responses = {str(operation.status): success}
+    responses |= {str(status): {**success, "description": about} for status, about in operation.also.items()}
     for status in sorted({each.status for each in operation.refusals}):
         reasons = [each for each in operation.refusals if each.status == status]
         refused: Json = {"description": " ".join(each.about for each in reasons), "headers": headers}

@@ -26,7 +26,7 @@ async def messages(request: Request) -> Response:
     access = None
     if 0 < len(key) <= LONGEST:
         access = await services(request).keyring.access(key, time.monotonic())
-    if access is None:
+    if access is None or access.driver_id is not None:  # a driver may not read what others are sent
         return _refusal(401, "Send a sandbox key as `Authorization: Bearer KEY` or `x-api-key: KEY`.")
     if access.environment is not Environment.SANDBOX:
         return _refusal(403, "Only a sandbox key can read messages.")

@@ -40,6 +40,7 @@ __all__ = [
     "TooDeep",
     "TooManyValues",
     "WireError",
+    "as_json",
     "as_read",
     "decode",
     "decode_with_raw",
@@ -293,6 +294,11 @@ def _dated(value: object) -> object:
     return built if type(built) in _PLAIN else _dated(built)
 
 
+def as_json(value: object) -> bytes:
+    """A value in JSON. Instants in it, at any depth, are written by `iso`."""
+    return _ENCODER.encode(_dated(value))
+
+
 def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer in JSON. Instants in it, at any depth, are written by `iso`."""
-    return Response(_ENCODER.encode(_dated(value)), status, headers, "application/json")
+    """An answer in JSON, as `as_json` writes it."""
+    return Response(as_json(value), status, headers, "application/json")

@@ -3,10 +3,13 @@
 Labels carry names from our own code (doors, operations, kinds, outcomes), never tenants, ids or paths.
 """
 
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -84,6 +87,23 @@ class Metrics:
             count = self._job_counts[kind, outcome] = self._jobs.labels(kind, outcome)
         count.inc()
 
+    def watch(self, name: str, meaning: str, figures: Callable[[], Mapping[str, float]]) -> None:
+        """Show figures that somebody else keeps, by `what`, each time that they are asked for; quick, from a thread."""
+        self._registry.register(_Watched(name, meaning, figures))
+
     def render(self) -> bytes:
         """All figures as text, of `CONTENT_TYPE`. Takes milliseconds with many operations: call it in a thread."""
         return generate_latest(self._registry)
+
+
+class _Watched(Collector):
+    """Figures that are read when they are asked for."""
+
+    def __init__(self, name: str, meaning: str, figures: Callable[[], Mapping[str, float]]) -> None:
+        self._name, self._meaning, self._figures = name, meaning, figures
+
+    def collect(self) -> Iterable[Metric]:
+        family = GaugeMetricFamily(self._name, self._meaning, labels=["what"])
+        for what, number in self._figures().items():
+            family.add_metric([what], number)
+        return [family]

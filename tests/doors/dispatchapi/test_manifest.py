@@ -132,6 +132,29 @@ async def test_numbers_that_were_sent_as_text_are_answered_as_numbers(pool: Pool
             assert {name: answer[name] for name in numbers} == numbers
 
 
+async def test_numbers_of_a_vehicle_that_were_sent_as_text_are_answered_as_numbers(pool: Pool) -> None:
+    texts = {
+        "status": {"state": "unavailable", "code": "199", "since": "7"},
+        "location": {"internationalAlias": "Dam", "gps": {"lat": "52.5", "lng": 4}},
+        "healthChecked": "true",
+        "maxPassengers": "4",
+    }
+    numbers = {
+        "status": {"state": "unavailable", "code": 199, "since": "7"},
+        "location": {"internationalAlias": "Dam", "gps": {"lat": 52.5, "lng": 4.0}},
+        "healthChecked": True,
+        "maxPassengers": 4,
+    }
+    async with running(pool) as here:
+        company = await here.company()
+        made = good(await here.call("POST", "/vehicles", company.key(), a_vehicle(**texts)))
+        other = good(await here.call("POST", "/vehicles", company.key(), a_vehicle()))
+        changed = good(await here.call("PATCH", f"/vehicles/{other['id']}", company.key(), texts))
+        for answer in (made, changed):
+            fits("Vehicle", answer)
+            assert {name: answer[name] for name in numbers} == numbers
+
+
 async def test_a_supplier_is_answered_in_the_same_form(pool: Pool) -> None:
     async with running(pool) as here:
         booker = await here.company()

@@ -18,13 +18,19 @@ pytestmark = pytest.mark.anyio
 
 
 async def listen(
-    stack: AsyncExitStack, here: Running, company: Company, kind: str, secret: str | None = None
+    stack: AsyncExitStack,
+    here: Running,
+    company: Company,
+    kind: str,
+    secret: str | None = None,
+    *,
+    environment: str = "live",
 ) -> Receiver:
     """A receiver for one of the company's apps."""
     kept = await stack.enter_async_context(receiver())
     sealed = here.exchange.seal.close(secret, purpose=WEBHOOK) if secret else None
     async with here.pool.connection() as connection:
-        await access.set_webhook(connection, company.credentials["live", kind], kept.url, sealed)
+        await access.set_webhook(connection, company.credentials[environment, kind], kept.url, sealed)
     return kept
 
 

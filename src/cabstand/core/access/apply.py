@@ -13,6 +13,8 @@ from cabstand.core.access import service, store
 from cabstand.core.access.model import CredentialKind, Environment, Tenant
 from cabstand.core.access.plan import CredentialPlan, LinkPlan, Plan, PlanError, TenantPlan
 from cabstand.core.database import Connection
+from cabstand.core.dispatch.markets import apply as markets
+from cabstand.core.dispatch.markets.apply import ChangedMarket, ChangedPlans
 from cabstand.core.quotes import apply as quotes
 from cabstand.core.quotes.apply import ChangedPrices
 from cabstand.core.quotes.model import PriceRule
@@ -117,7 +119,8 @@ class ChangedLink:
         return f"~ link {self.demand} → {self.supply} ({self.environment}): price {self.before} → {self.price_rule}"
 
 
-Change = NewTenant | ChangedTenant | NewKey | ChangedKind | ChangedWebhook | NewLink | ChangedLink | ChangedPrices
+OfTenant = NewTenant | ChangedTenant | NewKey | ChangedKind | ChangedWebhook | ChangedPrices | ChangedPlans
+Change = OfTenant | NewLink | ChangedLink | ChangedMarket
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +164,9 @@ async def differences(connection: Connection, plan: Plan) -> list[Change]:
         changes += _of_credentials(wanted, tenants.get(wanted.slug), credentials)
     changes += await quotes.differences(
         connection, {each.slug: (_id(tenants, each.slug), each.prices) for each in plan.tenants}
+    )
+    changes += await markets.differences(
+        connection, plan.markets, {each.slug: (_id(tenants, each.slug), each.plans) for each in plan.tenants}
     )
     for link in plan.links:
         changes += _of_link(link, tenants, links)
@@ -251,6 +257,11 @@ async def _write(connection: Connection, changes: Sequence[Change], now: datetim
             case ChangedPrices():
                 tenant = (await store.tenants(connection, [change.tenant]))[change.tenant]
                 await quotes.write(connection, tenant.id, change, now)
+            case ChangedPlans():
+                tenant = (await store.tenants(connection, [change.tenant]))[change.tenant]
+                await markets.write_plans(connection, tenant.id, change)
+            case ChangedMarket():
+                await markets.write_market(connection, change, now)
     return issued
 
 

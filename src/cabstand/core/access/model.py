@@ -18,6 +18,11 @@ class CredentialKind(StrEnum):
     BOOKING = "booking"  # asks for rides
     DISPATCH = "dispatch"  # dispatch software: serves its company's rides and those offered to it
     PARTNER = "partner"  # may bring in new companies
+    DRIVER = "driver"  # one driver, signed in with a phone
+
+
+ISSUED = tuple(kind for kind in CredentialKind if kind is not CredentialKind.DRIVER)
+"""Kinds that are given out by hand; a driver's is made by signing in."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +35,7 @@ class Access:
     door: str
     kind: CredentialKind
     name: str  # of the credential
+    driver_id: int | None = None  # of a driver's
 
     @classmethod
     def timer(cls, environment: Environment) -> "Access":

@@ -7,7 +7,10 @@ from functools import cache
 from zoneinfo import available_timezones
 
 from cabstand.core import toml
-from cabstand.core.access.model import CredentialKind, Environment
+from cabstand.core.access.model import ISSUED, CredentialKind, Environment
+from cabstand.core.dispatch.markets import plan as markets
+from cabstand.core.dispatch.markets.model import DispatchPlan
+from cabstand.core.dispatch.markets.plan import MarketPlan
 from cabstand.core.money import currencies
 from cabstand.core.quotes import plan as quotes
 from cabstand.core.quotes.model import PriceList, PriceRule
@@ -62,6 +65,7 @@ class TenantPlan:
     demonstration: bool | None = None
     credentials: tuple[CredentialPlan, ...] = ()
     prices: PriceList | None = None
+    plans: Mapping[Environment, tuple[DispatchPlan, ...]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,6 +85,7 @@ class Plan:
 
     tenants: tuple[TenantPlan, ...] = ()
     links: tuple[LinkPlan, ...] = ()
+    markets: tuple[MarketPlan, ...] = ()
 
 
 def read(text: str, *, doors: Collection[str], refuse_url: RefuseUrl = lambda url: None) -> Plan:
@@ -95,10 +100,11 @@ def read(text: str, *, doors: Collection[str], refuse_url: RefuseUrl = lambda ur
     root = Table(notes.document.values, (), notes)
     tenants = tuple(_tenant(table, doors, refuse_url) for table in root.tables("tenants"))
     links = tuple(_link(table) for table in root.tables("links"))
+    places = tuple(markets.market(table, _currency, _time_zone) for table in root.tables("markets"))
     root.refuse_others()
     if notes.problems:
         raise PlanError(notes.problems)
-    return Plan(tenants=tenants, links=links)
+    return Plan(tenants=tenants, links=links, markets=places)
 
 
 def _tenant(table: Table, doors: Collection[str], refuse_url: RefuseUrl) -> TenantPlan:
@@ -118,6 +124,7 @@ def _tenant(table: Table, doors: Collection[str], refuse_url: RefuseUrl) -> Tena
         demonstration=table.switch_if("demonstration"),
         credentials=tuple(_credential(each, slug, doors, refuse_url) for each in table.tables("credentials")),
         prices=quotes.read(table, slug, currency, time_zone),
+        plans=markets.plans(table, slug, doors),
     )
     table.refuse_others()
     return tenant
@@ -142,7 +149,7 @@ def _time_zone(table: Table) -> str:
 def _credential(table: Table, slug: str, doors: Collection[str], refuse_url: RefuseUrl) -> CredentialPlan:
     name = table.text("name", *_NAME)
     door = table.one_of("door", doors)
-    kind = CredentialKind(table.one_of("kind", [*CredentialKind]))
+    kind = CredentialKind(table.one_of("kind", [*ISSUED]))
     environments = _environments(table)
     for environment in environments if name else ():
         what = f"the {environment} credential {toml.shown(name)} of this tenant at {door}"

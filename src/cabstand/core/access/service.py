@@ -31,6 +31,10 @@ class Keyring:
         self._kept[hashed] = (monotonic, access)
         return access
 
+    def forget(self, key: str) -> None:
+        """Look the key up again when it comes next: it was revoked just now."""
+        self._kept.pop(secrets.key_hash(key), None)
+
 
 async def issue(
     connection: Connection,
@@ -40,6 +44,7 @@ async def issue(
     door: str,
     kind: CredentialKind,
     name: str,
+    driver_id: int | None = None,
     now: datetime,
 ) -> tuple[int, str]:
     """A new credential: its id and its key, which can never be shown again."""
@@ -53,6 +58,7 @@ async def issue(
         name=name,
         hint=secrets.hint(key),
         key_hash=secrets.key_hash(key),
+        driver_id=driver_id,
         now=now,
     )
     return id, key

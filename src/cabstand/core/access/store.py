@@ -10,13 +10,14 @@ if TYPE_CHECKING:
     import asyncpg
 
 FIND = Statement(
-    """SELECT id, tenant_id, environment, door, kind, name FROM credentials
-    WHERE key_hash = :key_hash AND revoked_at IS NULL"""
+    """SELECT c.id, c.tenant_id, c.environment, c.door, c.kind, c.name, c.driver_id
+    FROM credentials c LEFT JOIN drivers d ON d.id = c.driver_id
+    WHERE c.key_hash = :key_hash AND c.revoked_at IS NULL AND (c.driver_id IS NULL OR d.status = 'accepted')"""
 )
 TENANT = Statement("""SELECT * FROM tenants WHERE id = :id""")
 NEW_CREDENTIAL = Statement(
-    """INSERT INTO credentials (tenant_id, environment, door, kind, name, hint, key_hash, created_at)
-    VALUES (:tenant_id, :environment, :door, :kind, :name, :hint, :key_hash, :now)
+    """INSERT INTO credentials (tenant_id, environment, door, kind, name, hint, key_hash, created_at, driver_id)
+    VALUES (:tenant_id, :environment, :door, :kind, :name, :hint, :key_hash, :now, :driver_id)
     RETURNING id"""
 )
 REVOKE = Statement(
@@ -48,7 +49,7 @@ LIST = Statement(
     """SELECT c.id, t.slug AS tenant, c.environment, c.door, c.kind, c.name, c.hint, c.created_at, c.revoked_at,
         d.url, d.sealed_secret IS NOT NULL AS signed
     FROM credentials c JOIN tenants t ON t.id = c.tenant_id LEFT JOIN destinations d ON d.credential_id = c.id
-    WHERE (:tenant::text IS NULL OR t.slug = :tenant) AND (:revoked OR c.revoked_at IS NULL)
+    WHERE (:tenant::text IS NULL OR t.slug = :tenant) AND (:revoked OR c.revoked_at IS NULL) AND c.driver_id IS NULL
     ORDER BY t.slug, c.environment, c.door, c.name, c.id"""
 )
 APPLY_LOCK = 0x636163
@@ -67,7 +68,7 @@ CHANGE_TENANT = Statement(
 IN_FORCE = Statement(
     """SELECT c.id, c.tenant_id, c.environment, c.door, c.kind, c.name, d.url
     FROM credentials c LEFT JOIN destinations d ON d.credential_id = c.id
-    WHERE c.tenant_id = ANY(:tenant_ids) AND c.revoked_at IS NULL"""
+    WHERE c.tenant_id = ANY(:tenant_ids) AND c.revoked_at IS NULL AND c.driver_id IS NULL"""
 )
 CREDENTIAL = Statement(
     """SELECT c.id, c.environment, d.url, d.sealed_secret
@@ -104,6 +105,7 @@ async def find(connection: Connection, key_hash: bytes) -> Access | None:
         door=row["door"],
         kind=CredentialKind(row["kind"]),
         name=row["name"],
+        driver_id=row["driver_id"],
     )
 
 
@@ -114,7 +116,10 @@ async def tenant(connection: Connection, id: int) -> Tenant | None:
 
 
 async def credentials(connection: Connection, *, tenant: str | None, revoked: bool) -> "list[asyncpg.Record]":
-    """All credentials, or one tenant's (by slug), with their webhook; revoked ones only if asked for."""
+    """All credentials, or one tenant's (by slug), with their webhook; revoked ones only if asked for.
+
+    Those of drivers, one for each time that one signs in, are left out.
+    """
     return await LIST.rows(connection, tenant=tenant, revoked=revoked)
 
 

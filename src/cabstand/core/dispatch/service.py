@@ -10,14 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from cabstand.core import people
+from cabstand.core.access import tenants
 from cabstand.core.access.model import Access, Environment
 from cabstand.core.database import Connection
 from cabstand.core.dispatch import store
 from cabstand.core.dispatch.model import OfferState
 from cabstand.core.dispatch.views import Asked, OfferView
-from cabstand.core.errors import DriverBusy, DriverNotAsked, IllegalTransition, NobodyToAsk, NotFound, OfferOver, Raced
+from cabstand.core.errors import (
+    DriverBusy,
+    DriverNotAsked,
+    IllegalTransition,
+    NobodyToAsk,
+    NotAllowed,
+    NotFound,
+    OfferOver,
+    Raced,
+)
 from cabstand.core.rides import store as rides
-from cabstand.core.rides.model import Actor, RideState
+from cabstand.core.rides.model import ENDED, Actor, RideState
+from cabstand.core.rides.views import RideView
 
 if TYPE_CHECKING:
     import asyncpg
@@ -89,13 +101,26 @@ async def _receivers(connection: Connection, access: Access, asked: Asked) -> tu
             raise NobodyToAsk("This company cannot be asked.")
         return asked.company_id, []
     if asked.phones:
-        found = await store.RECEIVERS_BY_PHONE.rows(connection, phones=list(asked.phones), **scope)
+        found = await _receivers_by_phone(connection, access, asked.phones)
     else:
         found = await store.RECEIVERS.rows(connection, drivers=list(asked.drivers), **scope)
     suppliers = {row["tenant_id"] for row in found}
     if len(suppliers) != 1:
         raise NobodyToAsk("The drivers of one offer must be of one company." if suppliers else None)
     return suppliers.pop(), [row["id"] for row in found]
+
+
+async def _receivers_by_phone(
+    connection: Connection, access: Access, phones: tuple[str, ...]
+) -> "list[asyncpg.Record]":
+    """Numbers are compared by what they mean: a national one in the country of whose it is."""
+    country = await tenants.dialling_from(connection, access.tenant_id, phones)
+    wanted = {people.phone(phone, country) for phone in phones}
+    digits = sorted({spelling for number in wanted for spelling in people.spellings(number)})
+    rows = await store.RECEIVERS_BY_PHONE.rows(
+        connection, digits=digits, environment=access.environment, tenant=access.tenant_id
+    )
+    return [row for row in rows if people.phone(row["phone"], row["country"]) in wanted]
 
 
 async def _refuse_ride(connection: Connection, access: Access, ride_id: int) -> None:
@@ -181,6 +206,57 @@ async def _refuse_offer(connection: Connection, access: Access, offer_id: int, n
         raise OfferOver(f"The offer is {row['state']}.")
     if now is not None and row["expires_at"] <= now:
         raise OfferOver("The offer has expired.")
+
+
+async def name_driver(
+    connection: Connection,
+    access: Access,
+    view: RideView,
+    *,
+    driver_id: int | None,
+    vehicle_id: int | None,
+    now: datetime,
+) -> None:
+    """Who drives a ride that the caller's company has because it was asked as a whole. In a transaction.
+
+    The door has seen to it that driver and vehicle are the company's. A live ride that is due takes the driver's time,
+    and frees that of who was named before. Who drives already is no change and makes no fact. Raises NotAllowed if a
+    certain driver accepted, IllegalTransition if the ride is over, DriverBusy, Raced.
+    """
+    if view.offer_id is None or view.state in ENDED:
+        raise IllegalTransition("Nobody drives this ride any more.", before=view.state)
+    if not (await read(connection, access, view.offer_id)).to_company:
+        raise NotAllowed("The ride is the driver's who accepted it: give it up, or ask to be offered it anew.")
+    if (driver_id, vehicle_id) == (view.driver_id, view.vehicle_id):
+        return
+    ride = await store.NAME_RIDE.row(
+        connection,
+        id=view.id,
+        version=view.version,
+        environment=access.environment,
+        tenant=access.tenant_id,
+        now=now,
+    )
+    if ride is None:
+        raise Raced
+    due = access.environment is Environment.LIVE and view.state != RideState.RESERVED
+    takes_slot = due and driver_id is not None and driver_id != view.driver_id
+    data = {"fields": ["driver", "vehicle"], "driver_id": driver_id, "vehicle_id": vehicle_id}
+    slots = await store.NAME.value(
+        connection,
+        **_fact(access, Actor.SUPPLIER, "ride.changed", data),
+        id=ride["id"],
+        version=ride["version"],
+        state=ride["state"],
+        environment=access.environment,
+        offer=ride["offer_id"],
+        driver=driver_id,
+        vehicle=vehicle_id,
+        takes_slot=takes_slot,
+        now=now,
+    )
+    if takes_slot and not slots:
+        raise DriverBusy
 
 
 async def decline(

@@ -29,10 +29,11 @@ RECEIVERS = Statement(
         AND d.tenant_id = ANY({_SUPPLIERS})
     ORDER BY d.id"""
 )
+# Those whose numbers have these digits; what a number means in its company's country is settled by the service.
 RECEIVERS_BY_PHONE = Statement(
-    f"""SELECT d.id, d.tenant_id FROM drivers d
-    WHERE d.tenant_id = ANY({_SUPPLIERS}) AND d.environment = :environment AND d.phone = ANY(:phones::text[])
-        AND d.status = 'accepted'
+    f"""SELECT d.id, d.tenant_id, d.phone, t.country FROM drivers d JOIN tenants t ON t.id = d.tenant_id
+    WHERE d.tenant_id = ANY({_SUPPLIERS}) AND d.environment = :environment
+        AND phone_digits(d.phone) = ANY(:digits::text[]) AND d.status = 'accepted'
     ORDER BY d.id"""
 )
 IS_SUPPLIER = Statement(f"SELECT :company::bigint = ANY({_SUPPLIERS})")
@@ -83,13 +84,17 @@ ACCEPT = Statement(
         WHERE o.id = :offer AND o.state = 'sent' AND o.expires_at > :now
             AND (a.driver_id IS NOT NULL
                 OR o.to_company AND (asked.id IS NULL OR d.tenant_id = o.supplier_id))
-        RETURNING o.id, o.ride_id, o.supplier_id, o.tenant_id, o.door, o.driver_id, o.environment),
+        RETURNING o.id, o.ride_id, o.supplier_id, o.tenant_id, o.door, o.driver_id, o.environment, o.queued),
     withdrawn AS (
         UPDATE offers SET state = 'withdrawn', changed_at = :now
         WHERE ride_id = :id AND state = 'sent' AND id <> :offer RETURNING id),
     slot AS (
         INSERT INTO driver_slots (driver_id, slot, environment, ride_id, offer_id)
-        SELECT driver_id, 'now', environment, ride_id, id FROM taken WHERE :takes_slot AND driver_id IS NOT NULL
+        SELECT driver_id,
+            CASE WHEN queued AND EXISTS (
+                SELECT FROM driver_slots b WHERE b.driver_id = taken.driver_id AND b.slot = 'now')
+            THEN 'next' ELSE 'now' END, environment, ride_id, id
+        FROM taken WHERE :takes_slot AND driver_id IS NOT NULL
         ON CONFLICT DO NOTHING RETURNING driver_id),
     former AS (
         UPDATE ride_parties p SET current = false FROM taken
@@ -104,6 +109,27 @@ ACCEPT = Statement(
             AND subject_id IN (SELECT id FROM withdrawn UNION ALL SELECT id FROM taken)),
     {events.MOVED}
     SELECT (SELECT count(*) FROM taken) AS taken, (SELECT count(*) FROM slot) AS slots"""
+)
+
+# The ride row, first, for a driver whom the company names that was asked as a whole.
+NAME_RIDE = Statement(
+    """UPDATE rides r SET version = r.version + 1, changed_at = :now
+    WHERE r.id = :id AND r.environment = :environment AND r.holder_id = :tenant AND r.version = :version
+    RETURNING r.id, r.version, r.state, r.offer_id"""
+)
+NAME = Statement(
+    f"""WITH changed AS (
+        SELECT :id::bigint AS id, :environment::text AS environment, :version::int AS version, :state::text AS before,
+            :state::text AS after, :offer::bigint AS offer_id),
+    who AS (
+        UPDATE offers SET driver_id = :driver, vehicle_id = :vehicle, changed_at = :now
+        WHERE id = :offer AND state = 'accepted'),
+    freed AS (DELETE FROM driver_slots WHERE ride_id = :id AND driver_id IS DISTINCT FROM :driver::bigint),
+    slot AS (
+        INSERT INTO driver_slots (driver_id, slot, environment, ride_id, offer_id)
+        SELECT :driver::bigint, 'now', :environment, :id, :offer WHERE :takes_slot::boolean
+        ON CONFLICT DO NOTHING RETURNING driver_id),
+    {events.ONE} SELECT count(*) FROM slot"""
 )
 
 # The ride row, first, for the end of an offer without a yes.

@@ -13,6 +13,8 @@ class FactKind(StrEnum):
     RIDE_BOOKED = "ride.booked"  # after: the state it starts in
     RIDE_MOVED = "ride.moved"  # before, after: states
     RIDE_CHANGED = "ride.changed"  # data: {"fields": [...]}
+    RIDE_NEAR = "ride.near"  # its car is near the pickup; data: {"metres", "seconds"}
+    RIDE_LATE = "ride.late"  # its car will be late; data: {"metres", "seconds"}
     OFFER_SENT = "offer.sent"
     OFFER_DECLINED = "offer.declined"  # by one driver, or by the whole offer; data: {"driver_id", "over"}
     OFFER_EXPIRED = "offer.expired"
@@ -20,6 +22,8 @@ class FactKind(StrEnum):
     DRIVER_ADDED = "driver.added"
     DRIVER_CHANGED = "driver.changed"  # data: {"fields": [...]}
     DRIVER_MOVED = "driver.moved"  # before, after: status
+    DRIVER_SHIFT_STARTED = "driver.shift_started"  # data: {"shift_id", "vehicle_id"}
+    DRIVER_SHIFT_ENDED = "driver.shift_ended"  # the same
     VEHICLE_ADDED = "vehicle.added"
     VEHICLE_CHANGED = "vehicle.changed"
     VEHICLE_MOVED = "vehicle.moved"

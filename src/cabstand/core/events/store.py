@@ -42,12 +42,12 @@ RIDER = f"""rider_facts AS (
     ON CONFLICT DO NOTHING)"""  # two bookings of one phone in the same microsecond: the fact is there already
 
 
-def changed(subject: str) -> str:
+def changed(subject: str, actor: str = "dispatch") -> str:
     """A fact for each of `:kinds`, in their order; reads the row `changed`, whose version counts them all."""
     return f"""facts AS (
     INSERT INTO events ({_COLUMNS})
     SELECT c.environment, '{subject}', c.id, c.version - cardinality(:kinds::text[]) + f.n, f.kind, f.before, f.after,
-        f.before, false, 'dispatch', c.tenant_id, :by_credential::bigint, NULL, :now::timestamptz, f.data::jsonb
+        f.before, false, '{actor}', c.tenant_id, :by_credential::bigint, NULL, :now::timestamptz, f.data::jsonb
     FROM changed c, unnest(:kinds::text[], :befores::text[], :afters::text[], :datas::text[])
         WITH ORDINALITY AS f(kind, before, after, data, n))"""
 

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 Point: TypeAlias = tuple[float, float]
 """Latitude and longitude in degrees (WGS 84)."""
 
-_EARTH: Final = 6_371_008.8  # metres, the mean radius
+EARTH_METRES: Final = 6_371_008.8  # the mean radius
 
 
 def metres_between(a: Point, b: Point) -> float:
@@ -15,7 +15,7 @@ def metres_between(a: Point, b: Point) -> float:
     lat_a, lat_b = math.radians(a[0]), math.radians(b[0])
     across = math.radians(b[1] - a[1])
     h = math.sin((lat_b - lat_a) / 2) ** 2 + math.cos(lat_a) * math.cos(lat_b) * math.sin(across / 2) ** 2
-    return 2 * _EARTH * math.asin(math.sqrt(min(1.0, h)))
+    return 2 * EARTH_METRES * math.asin(math.sqrt(min(1.0, h)))
 
 
 def inside(point: Point, corners: Sequence[Point]) -> bool:

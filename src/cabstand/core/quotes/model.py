@@ -215,3 +215,4 @@ class Known:
     metres: int | None = None
     seconds: int | None = None
     waiting_seconds: int | None = None
+    extras: Mapping[LineKind, int] = field(default_factory=dict)  # minor units of the fare's currency

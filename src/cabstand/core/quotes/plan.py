@@ -129,20 +129,26 @@ def _zone(table: Table, slug: str) -> Zone:
     name = table.text("name", *_NAME)
     if name:
         table.once("name", ("zone", slug, name), f"the zone {shown(name)}")
+    zone = area(table, name)
+    table.refuse_others()
+    return zone
+
+
+def area(table: Table, name: str) -> Zone:
+    """The `polygon` or `circle` of a table that also has a name."""
     if table.has("polygon") == table.has("circle"):
-        table.problem("name", 'a zone has either a "polygon" or a "circle"')
+        table.problem("name", 'an area has either a "polygon" or a "circle"')
     corners = table.value_if("polygon")
     circle = table.table_if("circle")
-    zone = Zone(name=name)
     if corners is not None:
-        zone = Zone(name=name, corners=_corners(table, corners))
-    elif circle is not None:
-        centre = _point([circle.value_if("lat"), circle.value_if("lng")])
-        if centre is None:
-            circle.problem("lat", '"lat" and "lng" must be degrees, such as lat = 52.3086, lng = 4.7639')
-        zone = Zone(name=name, centre=centre or (0.0, 0.0), metres=circle.whole("metres", 1, LARGEST_CIRCLE))
-        circle.refuse_others()
-    table.refuse_others()
+        return Zone(name=name, corners=_corners(table, corners))
+    if circle is None:
+        return Zone(name=name)
+    centre = _point([circle.value_if("lat"), circle.value_if("lng")])
+    if centre is None:
+        circle.problem("lat", '"lat" and "lng" must be degrees, such as lat = 52.3086, lng = 4.7639')
+    zone = Zone(name=name, centre=centre or (0.0, 0.0), metres=circle.whole("metres", 1, LARGEST_CIRCLE))
+    circle.refuse_others()
     return zone
 
 

@@ -65,8 +65,38 @@ async def settle(
     tariff's price of the trip as it was measured, else as it was planned; where nothing of that is known there is no
     fare, and no second statement. What was settled before stays.
     """
+    return await _write(connection, environment, ride_id, known, estimate, correcting=False, now=now)
+
+
+async def correct(
+    connection: Connection,
+    environment: Environment,
+    ride_id: int,
+    known: Known,
+    estimate: Estimator,
+    *,
+    now: datetime,
+) -> Joined:
+    """Make the fares of a completed ride again, of which other things are known now; as `settle`, with its row locked.
+
+    A fare that comes out otherwise is a new receipt that refers to the one before it; that stays as it was. A side of
+    which nothing is known any more keeps its last one.
+    """
+    return await _write(connection, environment, ride_id, known, estimate, correcting=True, now=now)
+
+
+async def _write(
+    connection: Connection,
+    environment: Environment,
+    ride_id: int,
+    known: Known,
+    estimate: Estimator,
+    *,
+    correcting: bool,
+    now: datetime,
+) -> Joined:
     row = await store.TO_SETTLE.row(connection, id=ride_id, environment=environment)
-    assert row is not None, "the caller has just completed it"
+    assert row is not None, "the caller has its row"
     joined = _joined(row, known, estimate)
     entries = [
         (row["booker"], Side.DEMAND, None, joined.demand, joined.margin),
@@ -79,6 +109,7 @@ async def settle(
             id=ride_id,
             environment=environment,
             rule=row["rule"],
+            correcting=correcting,
             tenants=[tenant for tenant, *_ in fares],
             sides=[side for _, side, *_ in fares],
             offers=[offer for _, _, offer, *_ in fares],
@@ -140,6 +171,7 @@ def _trip(row: "asyncpg.Record", known: Known, time_zone: str, estimate: Estimat
         metres=trip.metres if known.metres is None else known.metres,
         seconds=trip.seconds if known.seconds is None else known.seconds,
         waiting_seconds=known.waiting_seconds or 0,
+        extras=known.extras,
         measured=measured,
     )
 

@@ -65,14 +65,21 @@ TO_SETTLE = Statement(
     LEFT JOIN price_lists s ON s.tenant_id = st.id AND s.environment = r.environment
     WHERE r.id = :id AND r.environment = :environment"""
 )
+# What is the first fare of its side stays it; `:correcting` adds one after the newest, where it differs from that.
 ADD_FARES = Statement(
-    """INSERT INTO fares (ride_id, environment, tenant_id, side, offer_id, basis, price_rule, currency, total, margin,
-        lines, created_at)
-    SELECT :id, :environment, f.tenant_id, f.side, f.offer_id, f.basis, :rule, f.currency, f.total, f.margin,
-        f.lines::jsonb, :now
+    """INSERT INTO fares (ride_id, environment, tenant_id, side, offer_id, corrects, basis, price_rule, currency, total,
+        margin, lines, created_at)
+    SELECT :id, :environment, f.tenant_id, f.side, f.offer_id, newest.id, f.basis, :rule, f.currency, f.total,
+        f.margin, f.lines::jsonb, :now
     FROM unnest(:tenants::bigint[], :sides::text[], :offers::bigint[], :bases::text[], :currencies::text[],
         :totals::bigint[], :margins::bigint[], :lines::text[])
         AS f (tenant_id, side, offer_id, basis, currency, total, margin, lines)
+    LEFT JOIN LATERAL (
+        SELECT b.id, b.basis, b.currency, b.margin, b.lines FROM fares b
+        WHERE b.ride_id = :id AND b.offer_id IS NOT DISTINCT FROM f.offer_id ORDER BY b.id DESC LIMIT 1
+    ) newest ON :correcting::boolean
+    WHERE (newest.basis, newest.currency, newest.margin, newest.lines)
+        IS DISTINCT FROM (f.basis, f.currency, f.margin, f.lines::jsonb)
     ON CONFLICT DO NOTHING"""
 )
 
@@ -84,6 +91,19 @@ RECEIPT = Statement(
         AND f.side = CASE p.role WHEN 'booker' THEN 'demand' ELSE 'supply' END
     ORDER BY f.id DESC LIMIT 1"""
 )
+
+
+def own_fare(what: str) -> str:
+    """`what` of the newest fare f that the party p has of its ride r, once that is completed; as an expression."""
+    return f"""CASE WHEN r.state = 'completed' THEN (
+        SELECT {what} FROM fares f WHERE f.ride_id = r.id AND f.tenant_id = p.tenant_id
+            AND f.side = CASE p.role WHEN 'booker' THEN 'demand' ELSE 'supply' END
+        ORDER BY f.id DESC LIMIT 1) END"""
+
+
+FARE: Final = own_fare("jsonb_build_object('basis', f.basis, 'currency', f.currency, 'lines', f.lines)")
+READ_FARE: Final = msgspec.json.Decoder(Fare)
+"""Reads a value of that expression."""
 
 
 def as_json(value: object) -> str:

@@ -8,6 +8,7 @@ import msgspec
 from cabstand.core.access.model import Environment
 from cabstand.core.dispatch.model import OfferState
 from cabstand.core.places import PLACE_FIELDS, Place
+from cabstand.core.quotes.store import FARE, READ_FARE
 from cabstand.core.rides.model import PolicyName, RideState
 from cabstand.core.rides.views import Booking, Rider, RideView, Role
 
@@ -35,7 +36,7 @@ def view_columns(*, document: bool) -> str:
     ride = ", ".join(f"r.{name}" for name in RIDE)
     details = ", ".join(f"d.{name}" for name in DETAILS)
     return (
-        f"{ride}, {details}, p.role, p.reference, p.seen, o.driver_id, o.vehicle_id, "
+        f"{ride}, {details}, p.role, p.reference, p.seen, o.driver_id, o.vehicle_id, {FARE} AS fare, "
         + ("x.document" if document else "NULL::jsonb AS document")
     )  # fmt: skip
 
@@ -122,5 +123,6 @@ def view_of(row: "Row") -> RideView:
         offer_id=row["offer_id"],
         driver_id=row["driver_id"],
         vehicle_id=row["vehicle_id"],
+        fare=READ_FARE.decode(row["fare"]) if row["fare"] and over is None else None,
         document=msgspec.json.decode(row["document"]) if row["document"] and over is None else {},
     )

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from cabstand.core import people
+from cabstand.core.access import tenants
 from cabstand.core.access.model import Access, Environment
 from cabstand.core.database import Connection
 from cabstand.core.errors import DriverBusy, IllegalTransition, NotFound, Raced
@@ -75,6 +77,15 @@ def _json(document: Mapping[str, Any] | None) -> str | None:
     return None if document is None else msgspec.json.encode(document).decode()
 
 
+async def _rider_number(connection: Connection, access: Access, booking: Booking) -> str | None:
+    """The rider's phone number in the form by which riders are known; None if it is written so, or there is none."""
+    phone = booking.rider.phone if booking.rider else None
+    if phone is None:
+        return None
+    number = people.phone(phone, await tenants.dialling_from(connection, access.tenant_id, (phone,)))
+    return None if number == phone else number
+
+
 async def book(
     connection: Connection,
     access: Access,
@@ -86,8 +97,9 @@ async def book(
     document: Mapping[str, Any] | None = None,
     now: datetime,
 ) -> RideView:
-    """Take a ride in; one statement. `requested`: a yes is still owed to the passenger.
+    """Take a ride in; one statement, and one before it for a phone number that does not name its country.
 
+    `requested`: a yes is still owed to the passenger.
     `documents` is the door's table for what only it knows of a ride, `document` that object.
     """
     activation = active_from(booking.pickup_at, policy, now)
@@ -98,6 +110,7 @@ async def book(
         connection,
         **_by(access, Actor.PASSENGER),
         **details_of(booking),
+        rider_number=await _rider_number(connection, access, booking),
         door=access.door,
         policy=policy,
         state=state,
@@ -161,8 +174,9 @@ async def advance(
     """Take a ride forward to `to`, with all that follows; in a transaction.
 
     Already there is success without a fact. Raises NotFound, IllegalTransition, Raced. A step that gives the ride to
-    somebody (from unassigned to assigned or further) needs `hold`, and makes an offer born accepted. Not `stamped`: it
-    is so, but nobody said since when. A trip that is completed is settled by what is `known` of its price and length.
+    somebody (from unassigned to assigned or further, completed too) needs `hold`, and makes an offer born accepted.
+    Not `stamped`: it is so, but nobody said since when. A trip that is completed is settled by what is `known` of its
+    price and length.
     """
     row = await statements.advance(to, by, stamped=stamped).row(
         connection, id=id, now=now, holder=hold.supplier_id if hold else None, **_by(access, by)
@@ -203,11 +217,7 @@ async def _after_step(
         "offer_id": row["offer_id"],
         "now": now,
     }
-    if row["state"] in ENDED:
-        await store.ENDED.run(connection, **values)
-    elif row["lost"]:
-        await store.LOST.run(connection, **values)
-    elif row["taken"]:
+    if row["taken"]:
         if hold is None:
             raise IllegalTransition("Nobody has this ride yet.", before=row["before"], to=row["state"], by=by)
         await store.TAKEN.run(
@@ -218,6 +228,10 @@ async def _after_step(
             driver_id=hold.driver_id,
             vehicle_id=hold.vehicle_id,
         )
+    elif row["state"] in ENDED:
+        await store.ENDED.run(connection, **values)
+    elif row["lost"]:
+        await store.LOST.run(connection, **values)
     else:
         await store.MOVED.run(connection, **values)
         if row["before"] == S.RESERVED:
@@ -287,6 +301,7 @@ async def change(
         connection,
         **_by(access, Actor.DISPATCH),
         **details_of(booking),
+        rider_number=await _rider_number(connection, access, booking),
         id=view.id,
         version=view.version,
         pickup_at=booking.pickup_at,

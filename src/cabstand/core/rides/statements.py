@@ -54,9 +54,8 @@ def ways_out(by: Actor) -> str:
 def _values(ways: Iterable[tuple[Walk, bool | None]]) -> str:
     rows = []
     for walk, early in ways:
-        after = walk.path[-1]
-        taken = walk.before in UNHELD and after not in UNHELD | ENDED
-        lost = walk.before in HELD and after in UNHELD
+        taken = walk.before in UNHELD and not HELD.isdisjoint(walk.path)  # also on the way to its end
+        lost = walk.before in HELD and walk.path[-1] in UNHELD
         when = "NULL::boolean" if early is None else str(early).lower()
         rows.append(
             f"('{walk.policy}', '{walk.before}', {when}, '{{{','.join(walk.path)}}}'::text[], {taken}, {lost})".lower()
@@ -144,17 +143,30 @@ def read(documents: str | None) -> Statement:
 _SAME = "(riders.first_name, riders.last_name, riders.email, riders.language)"
 _SENT = "(excluded.first_name, excluded.last_name, excluded.email, excluded.language)"
 
-# The rider of that phone at this tenant: new, changed, or as known. A change is a fact of its own.
+# The rider of that phone at this tenant, however it is written: new, changed, or as known. A change is a fact of its
+# own; that the number is written otherwise is none.
 _RIDER = f"""rider AS (
-    INSERT INTO riders (tenant_id, environment, phone, first_name, last_name, email, language, created_at, changed_at)
-    SELECT :tenant, :environment, :rider_phone::text, :rider_first_name, :rider_last_name, :rider_email,
-        :rider_language, :now, :now WHERE :rider_phone::text IS NOT NULL
-    ON CONFLICT (tenant_id, environment, phone) DO UPDATE SET first_name = excluded.first_name,
+    INSERT INTO riders (tenant_id, environment, phone, number, first_name, last_name, email, language, created_at,
+        changed_at)
+    SELECT :tenant, :environment, :rider_phone::text, :rider_number::text, :rider_first_name, :rider_last_name,
+        :rider_email, :rider_language, :now, :now WHERE :rider_phone::text IS NOT NULL
+    ON CONFLICT (tenant_id, environment, coalesce(number, phone)) DO UPDATE SET first_name = excluded.first_name,
         last_name = excluded.last_name, email = excluded.email, language = excluded.language,
         version = riders.version + CASE WHEN {_SAME} IS DISTINCT FROM {_SENT} THEN 1 ELSE 0 END,
         changed_at = CASE WHEN {_SAME} IS DISTINCT FROM {_SENT} THEN excluded.changed_at ELSE riders.changed_at END
     RETURNING id, environment, tenant_id, version, changed_at),
     {events.RIDER}"""
+
+
+# The ride's plan, where its tenant has one for this door and the pickup lies in a market (design 3.6).
+_PLAN = """plan AS (
+    INSERT INTO ride_plans (ride_id, market_id, begins_at, search_seconds, handed_back_seconds)
+    SELECT c.id, m.id, greatest(c.created_at + p.grace_seconds * interval '1 second', c.active_from),
+        p.search_seconds, p.handed_back_seconds
+    FROM changed c
+    JOIN plans p ON p.tenant_id = c.tenant_id AND p.environment = c.environment AND p.door = c.door
+    JOIN markets m ON m.environment = c.environment AND m.area @> point(:pickup_lat, :pickup_lng)
+    ORDER BY m.id LIMIT 1)"""
 
 
 @cache
@@ -176,7 +188,7 @@ def book(documents: str | None) -> Statement:
         d AS (INSERT INTO ride_details (ride_id, {", ".join(DETAILS)}) SELECT id, {values} FROM changed RETURNING *),
         p AS (INSERT INTO ride_parties (ride_id, tenant_id, environment, role, door, reference, joined_version)
             SELECT id, :tenant, :environment, 'booker', :door, :reference, 1 FROM changed RETURNING *),
-        {events.ONE}, {events.REMIND}{document}
+        {_PLAN}, {events.ONE}, {events.REMIND}{document}
         SELECT {view_columns(document=documents is not None)}
         FROM changed r, d, p LEFT JOIN offers o ON false {"CROSS JOIN x" if documents else ""}"""
     )

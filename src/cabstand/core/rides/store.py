@@ -13,7 +13,11 @@ _WITHDRAWN = """withdrawn AS (
     unneeded AS (
         DELETE FROM jobs USING withdrawn WHERE jobs.kind = 'offer.expire' AND jobs.subject_id = withdrawn.id)"""
 
-_FREED = "freed AS (DELETE FROM driver_slots WHERE ride_id = :id)"
+# Whoever has a next ride is on it from now. The join makes the slot of now go first: the key allows one of each.
+_FREED = """freed AS (DELETE FROM driver_slots WHERE ride_id = :id RETURNING driver_id, slot),
+    promoted AS (
+        UPDATE driver_slots n SET slot = 'now' FROM freed
+        WHERE n.driver_id = freed.driver_id AND n.slot = 'next' AND freed.slot = 'now')"""
 
 # The ride has ended: nobody is asked any more, the driver is free. After a trip, or a wait for nobody, the accepted
 # offer stays: it says who came. A cancelled ride has none; its supplier stays a party and is told of the cancel.
@@ -48,6 +52,7 @@ LOST = Statement(
     changed AS (
         SELECT :id::bigint AS id, :environment::text AS environment, :version::int AS version,
             :before::text AS before, :path::text[] AS path, (SELECT id FROM released) AS offer_id),
+    plan AS (UPDATE ride_plans SET begins_at = greatest(begins_at, :now) WHERE ride_id = :id),
     {_FREED}, {events.MOVED} SELECT 1"""
 )
 

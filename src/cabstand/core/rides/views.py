@@ -9,6 +9,7 @@ from typing import Any
 from cabstand.core.access.model import Environment
 from cabstand.core.dispatch.model import OfferState
 from cabstand.core.places import Place
+from cabstand.core.quotes.model import Fare
 from cabstand.core.rides.model import PolicyName, RideState
 
 CONTACT_KEPT = timedelta(hours=24)  # after the end a supplier sees last name and phone so long (design 3.4)
@@ -75,6 +76,7 @@ class RideView:
     offer_id: int | None  # the assignment
     driver_id: int | None
     vehicle_id: int | None
+    fare: Fare | None  # the party's own, of a completed ride: what the booker pays, what the supplier gets
     document: Mapping[str, Any]  # what only the reading door knows of the ride
 
 

@@ -14,7 +14,7 @@ DOOR = Door(
     fields=FIELDS,
     refused=answers.Refusal,
     operations=manifest.OPERATIONS,
-    own=reference.OPERATIONS,
+    own=(*manifest.SANDBOX, *reference.OPERATIONS),
     vocabularies=(vocab.RIDE, vocab.OFFER),
     events={
         "rides.resource_created": "a ride was booked; to the company's dispatch software",
@@ -42,13 +42,22 @@ DOOR = Door(
         "`QueryTooExpensive`.",
         "There is no DELETE and no PUT: a ride is cancelled by its status.",
         "Every key of a company may say every status word in the sandbox, so that an app can take its own ride to the "
-        "end. A ride that is POSTed with a `status` is not assigned to the sandbox's driver.",
-        "A ride POSTed as `assigned` or `accepted` is given to the company itself at once. `events.assigned` stays "
-        "empty: nobody said since when.",
+        "end; so does `POST /sandbox/rides/{id}/status`. A ride that is POSTed with a `status`, or with who drives it, "
+        "is not assigned to the sandbox's driver.",
+        "A ride POSTed as `assigned` or `accepted` is given to the company itself at once, and so is one that names a "
+        "`driverId` or `vehicleId` and no `status`. `events.assigned` stays empty: nobody said since when. Beside "
+        "`unassigned`, `matching` or `requested` a driver or vehicle is refused with 422.",
+        "A company that took a ride as a whole says who drives it with PATCH of `driverId` and `vehicleId`, as often "
+        "as it likes until the end. A ride `completed` straight from `unassigned` was driven by its own company.",
         "`accepted` and `matching` are not in the document's table of words, but in its text and samples. They are "
         "read as `assigned` and `unassigned`, and answered as they were sent until the ride moves.",
         "`priceMethod`, `metricsMethod` and `metrics` are answered when they were sent. A price is kept as it was "
-        "sent; its breakdown is never added up.",
+        "sent; its breakdown is never added up. With a `priceMethod` of `fixed` it is the ride's fare.",
+        "A completed ride for which no `price` was sent shows what it costs by the tariff and the `metrics`. Whoever "
+        "serves it for another company reads what it gets. Another price or length after the end makes a new receipt; "
+        "the old one is kept.",
+        "Phone numbers are compared by what they mean, a national one in the company's country, and answered as they "
+        "were sent: a passenger's as it was sent first. What is no number is kept and never refused.",
         "Properties that the document does not know are kept and answered. What only the server may say (`id`, "
         "`companyId`, `created` and others) is ignored in requests. What is kept "
         "as it was sent may have 100,000 bytes per thing.",

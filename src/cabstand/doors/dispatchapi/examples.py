@@ -70,6 +70,8 @@ BOOKED: Final[dict[str, Any]] = {
 RIDE_PATCH: Final = {"passengerCount": 3, "note": "Three of us after all"}
 CHANGED: Final[dict[str, Any]] = {**BOOKED, **RIDE_PATCH, "modified": _CHANGED}
 
+NEW_STATUS: Final = {"status": "canceled_passenger"}
+
 NEW_VEHICLE: Final[dict[str, Any]] = {
     "brand": "Skoda",
     "model": "Superb",

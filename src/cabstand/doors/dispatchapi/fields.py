@@ -36,6 +36,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "NewRide.status": "How it begins; by default `unassigned`. `assigned` and `accepted` give it to your own company "
     "at once, `requested` says that its passenger was not promised a ride yet.",
     "RidePatch.status": "The step to take.",
+    "StatusMessage.status": "The step to take.",
     "Ride.status": "Where the ride is, in one of the status words below.",
     "note": "For the driver.",
     "flightNumber": "Of who is picked up at an airport.",
@@ -50,10 +51,14 @@ FIELDS: Final[Mapping[str, str]] = {
     "meta": "Wishes and notes that dispatch software knows.",
     "foreignMeta": "Anything of yours; kept as it is.",
     "passenger": "Who is driven.",
-    "price": "The price agreed with the passenger.",
-    "NewRide.driverId": "Your driver who has the ride; counts with a `status` of `assigned` or `accepted`.",
+    "price": "The price agreed with the passenger. It counts as the ride's fare with a `priceMethod` of `fixed`.",
+    "Quote.price": "What the trip costs.",
+    "Ride.price": "As it was sent. Where none was, and for whoever serves the ride for another: once the ride is "
+    "`completed`, the reader's own fare, with its breakdown.",
+    "NewRide.driverId": "Your driver who has the ride. It is `assigned` then, if no other `status` is sent.",
     "NewRide.vehicleId": "The vehicle; by default the one that the driver uses.",
-    "RidePatch.driverId": "Gives the ride to this driver of yours.",
+    "RidePatch.driverId": "Gives the ride to this driver of yours. Dispatch software of a company that took the ride "
+    "as a whole says so who drives.",
     "RidePatch.vehicleId": "Gives the ride this vehicle of yours.",
     "Ride.driverId": "Who drives, once that is known.",
     "Ride.vehicleId": "With which vehicle.",

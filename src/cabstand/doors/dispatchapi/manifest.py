@@ -4,7 +4,7 @@ from typing import Final
 
 from cabstand.core.errors import DriverBusy, DriverNotAsked, NobodyToAsk
 from cabstand.doors.base import Operation, Parameter, Security
-from cabstand.doors.dispatchapi import answers, examples, routes, wire
+from cabstand.doors.dispatchapi import answers, errors, examples, routes, sandbox_routes, wire
 from cabstand.doors.dispatchapi.manifest_rest import FILTER, FILTERED, REST
 from cabstand.doors.dispatchapi.refusing import (
     BODY,
@@ -132,10 +132,10 @@ RIDES: Final = (
         summary="Show a ride",
         handler=routes.read_ride,
         takes_id=True,
-        parameters=(_RIDE_ID,),
+        parameters=(_RIDE_ID, FILTER),
         answer=answers.Ride,
         answered=examples.BOOKED,
-        refusals=(*KEY, unknown("Ride", examples.RIDE)),
+        refusals=(*KEY, *FILTERED, unknown("Ride", examples.RIDE)),
     ),
     Operation(
         method="HEAD",
@@ -143,8 +143,8 @@ RIDES: Final = (
         summary="Whether there is a ride",
         handler=routes.read_ride,
         takes_id=True,
-        parameters=(_RIDE_ID,),
-        refusals=(*KEY, unknown("Ride", examples.RIDE)),
+        parameters=(_RIDE_ID, FILTER),
+        refusals=(*KEY, *FILTERED, unknown("Ride", examples.RIDE)),
     ),
     *(
         Operation(
@@ -236,10 +236,10 @@ OFFERS: Final = (
         handler=routes.read_offer,
         takes_id=True,
         about=("For the company that offers and for the one that is asked.",),
-        parameters=(_OFFER_ID,),
+        parameters=(_OFFER_ID, FILTER),
         answer=answers.Offer,
         answered=examples.SENT_OFFER,
-        refusals=(*KEY, unknown("Offer", examples.OFFER)),
+        refusals=(*KEY, *FILTERED, unknown("Offer", examples.OFFER)),
     ),
     Operation(
         method="HEAD",
@@ -247,8 +247,8 @@ OFFERS: Final = (
         summary="Whether there is an offer",
         handler=routes.read_offer,
         takes_id=True,
-        parameters=(_OFFER_ID,),
-        refusals=(*KEY, unknown("Offer", examples.OFFER)),
+        parameters=(_OFFER_ID, FILTER),
+        refusals=(*KEY, *FILTERED, unknown("Offer", examples.OFFER)),
     ),
     Operation(
         method="PATCH",
@@ -272,6 +272,43 @@ OFFERS: Final = (
             rule("The offer is over.", "Offer", "status", "transition", "The offer is expired."),
             rule("This driver was not asked.", "Offer", "driverId", "inclusion", str(DriverNotAsked())),
             rule("The driver has another ride at that time.", "Offer", "driverId", "busy", str(DriverBusy())),
+        ),
+    ),
+)
+
+SANDBOX: Final = (
+    Operation(
+        method="POST",
+        path="/sandbox/rides/{id}/status",
+        summary="Move a ride of the sandbox",
+        handler=sandbox_routes.set_status,
+        takes_id=True,
+        about=(
+            "What the document does by hand in its dashboard: a sandbox key of any kind says a status word as dispatch "
+            "software would, and the same rules hold. A ride that nobody has goes to the sandbox's driver.",
+        ),
+        parameters=(_RIDE_ID,),
+        body=wire.StatusMessage,
+        sent=examples.NEW_STATUS,
+        answer=answers.Ride,
+        answered={**examples.BOOKED, **examples.NEW_STATUS},
+        refusals=(
+            *KEY,
+            *BODY,
+            RACED,
+            refusal(
+                "The key is not one of the sandbox.",
+                errors.render(403, "Error", "Only a sandbox key can use the tools of the sandbox.", "ACCESS_DENIED"),
+            ),
+            not_found("Ride", examples.RIDE),
+            invalid("Ride"),
+            rule(
+                "The ride is not in a state that allows the step.",
+                "Ride",
+                "status",
+                "transition",
+                "dispatch cannot take a completed ride forward to approaching",
+            ),
         ),
     ),
 )

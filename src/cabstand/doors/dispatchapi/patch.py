@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cabstand.core.access.model import Access, CredentialKind, Environment
+from cabstand.core.errors import IllegalTransition
 from cabstand.core.rides.model import Actor, RideState
 from cabstand.core.rides.views import Booking, RideView, Role
 from cabstand.doors.dispatchapi import wire
@@ -99,6 +100,25 @@ def canonical(word: str) -> str:
 def target(word: str) -> RideState:
     """The state a status word asks for."""
     return RIDE.hears[canonical(word)]
+
+
+def taken_at_once(message: wire.NewRide) -> bool:
+    """Whether a new ride is given to the company itself: it is POSTed as assigned, or names who drives and no status.
+
+    Raises IllegalTransition for a driver or vehicle beside a status in which nobody has the ride.
+    """
+    served = bool(message.driverId or message.vehicleId)
+    if message.status is None:
+        return served
+    assigned = target(message.status) is RideState.ASSIGNED
+    if served and not assigned:
+        raise IllegalTransition(f"A ride that is {message.status} has no driver yet: say assigned, or no status.")
+    return assigned
+
+
+def left_to_fixture(access: Access, message: wire.NewRide) -> bool:
+    """In the sandbox a ride without a status is assigned at once, to the fixture driver unless it names who drives."""
+    return message.status is None and access.environment is Environment.SANDBOX and not taken_at_once(message)
 
 
 def is_giving_up(word: str, by: Actor) -> bool:

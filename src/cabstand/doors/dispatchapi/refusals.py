@@ -22,6 +22,7 @@ MODELS: Final = {
     "passengers": "Passenger",
     "prices": "Price",
     "integrations": "Integration",
+    "sandbox": "Ride",
 }
 
 # Core error → (status, code). Those of 422 are written as a validation error of the property that _PROPERTIES names.
@@ -37,6 +38,10 @@ ERRORS: Final[Mapping[type[core.CoreError], tuple[int, str]]] = {
     core.KeyUsedForAnother: (422, "uniqueness"),
     core.AlreadyThere: (422, "uniqueness"),
     core.Raced: (409, "CONFLICT"),
+    # Of drivers who sign in themselves: never said here.
+    **dict.fromkeys((core.NotOnShift, core.OnShift, core.VehicleInUse, core.OnARide), (409, "CONFLICT")),
+    **dict.fromkeys((core.TooEarly, core.WrongCode, core.ChooseCompany), (409, "CONFLICT")),
+    core.TooMany: (429, "TOO_MANY"),
 }
 _PROPERTIES: Final[Mapping[type[core.CoreError], str]] = {
     core.IllegalTransition: "status",

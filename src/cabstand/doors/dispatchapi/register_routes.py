@@ -38,7 +38,7 @@ def _id(request: Request, kind: Kind) -> int:
 
 def _new_document(kind: Kind, message: Any, raw: dict[str, Any]) -> dict[str, Any]:
     assert kind.new is not None
-    kept = {name: value for name, value in document(kind, kind.new, raw).items() if value is not None}
+    kept = {name: value for name, value in document(kind, kind.new, message, raw).items() if value is not None}
     if kind is VEHICLE:
         kept.setdefault("formattedLicensePlate", wire.plain_plate(message.licensePlate))
     return wire.limited(kept)
@@ -54,7 +54,7 @@ def create(kind: Kind) -> Endpoint:
 
         async def add(connection: Connection) -> Entry:
             given = {name: value for name, value in values(kind, message, raw).items() if value is not None}
-            await references.check(connection, access, kind, given, raw)
+            await references.check(connection, access, kind, given, {}, raw)
             return await registers.add(
                 connection,
                 access,
@@ -95,9 +95,13 @@ async def _change(
     now = services(request).clock()
     entry = await registers.read(connection, access, kind.register, id, documents=kind.documents)
     given = values(kind, message, raw)
-    await references.check(connection, access, kind, given, raw)
-    merged = {**entry.document, **document(kind, kind.patch, raw)}
+    await references.check(connection, access, kind, given, entry.values, raw)
+    merged = {**entry.document, **document(kind, kind.patch, message, raw)}
     merged = {name: value for name, value in merged.items() if value is not None}
+    if kind is VEHICLE and given.get("plate") and "formattedLicensePlate" not in raw:
+        before = entry.values["plate"]
+        if before is None or merged.get("formattedLicensePlate") == wire.plain_plate(before):  # it was ours, not sent
+            merged["formattedLicensePlate"] = wire.plain_plate(given["plate"])
     facts = changes(kind, entry, {**entry.values, **given}, merged)
     if not facts:
         return entry

@@ -15,7 +15,7 @@ from cabstand.doors.dispatchapi import documents, wire
 from cabstand.doors.dispatchapi.ids import decode, encode
 from cabstand.doors.dispatchapi.wire import Address, DriverMessage, Required, Short, Text, VehicleMessage, VehicleStatus
 from cabstand.doors.problems import Problem, ProblemKind
-from cabstand.doors.wire import Invalid, Shape, leftovers
+from cabstand.doors.wire import Invalid, Shape, as_read, leftovers
 
 
 class DriverPatch(msgspec.Struct):
@@ -113,13 +113,7 @@ def _status(value: Mapping[str, Any]) -> dict[str, Any]:
     return {name: item for name, item in value.items() if name != "state"}
 
 
-def _gps(value: Mapping[str, Any]) -> dict[str, Any]:
-    """An address as sent, its coordinates as numbers."""
-    gps = value["gps"]
-    return {**value, "gps": {"lat": float(gps["lat"]), "lng": float(gps["lng"])}}
-
-
-KEEP: Mapping[str, Callable[[Any], Any]] = {"status": _status, "location": _gps, "address": _gps}
+KEEP: Mapping[str, Callable[[Any], Any]] = {"status": _status}
 
 DRIVER = Kind(
     model="Driver",
@@ -236,9 +230,9 @@ def values(kind: Kind, message: Any, raw: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def document(kind: Kind, shape: Shape[Any], raw: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a body only this door knows; a property sent as null is there, with None."""
-    kept = {name: raw[name] for name in kind.kept if name in raw}
+def document(kind: Kind, shape: Shape[Any], message: Any, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a body only this door knows; a property sent as null is there, with None. Numbers are numbers."""
+    kept = {name: as_read(raw[name], getattr(message, name)) for name in kind.kept if name in raw}
     rest = {name: value for name, value in leftovers(raw, shape).items() if name not in {*wire.SERVERS, *kept}}
     formed = {name: KEEP.get(name, _as_sent)(value) if value is not None else None for name, value in kept.items()}
     return {**rest, **formed}

@@ -8,7 +8,7 @@ from cabstand.core.dispatch.views import OfferView
 from cabstand.core.places import Place
 from cabstand.core.rides.model import RideState
 from cabstand.core.rides.views import Rider, RideView, Role, as_seen_by
-from cabstand.doors.dispatchapi import wire
+from cabstand.doors.dispatchapi import prices, wire
 from cabstand.doors.dispatchapi.ids import encode
 from cabstand.doors.dispatchapi.vocab import OFFER, RIDE
 
@@ -89,6 +89,12 @@ def _document(view: RideView) -> Mapping[str, Any]:
     return document
 
 
+def _price(view: RideView, document: Mapping[str, Any]) -> Any:
+    """As the booker sent it; else, once the ride is completed, the reader's own fare."""
+    sent = document.get("price")
+    return prices.price(view.fare) if sent is None and view.fare is not None else sent
+
+
 def ride(view: RideView, now: datetime) -> dict[str, Any]:
     """A ride as its party may see it."""
     view = as_seen_by(view, now)
@@ -97,6 +103,7 @@ def ride(view: RideView, now: datetime) -> dict[str, Any]:
     return _present(
         {
             **rest,
+            "price": _price(view, document),
             "passengerCount": booking.passenger_count,
             "intId": view.id,
             "note": booking.note,

@@ -1,27 +1,25 @@
 """The endpoints: read the wire, call the core, write the wire."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cabstand.core.access.model import Access, CredentialKind, Environment
+from cabstand.core.access.model import Access, CredentialKind
 from cabstand.core.database import Connection
 from cabstand.core.dispatch import service as dispatch
 from cabstand.core.errors import NotAllowed, NotFound
-from cabstand.core.fleet import service as fleet
 from cabstand.core.rides import service as rides
 from cabstand.core.rides.model import Actor, PolicyName, RideState
-from cabstand.core.rides.service import Hold
 from cabstand.core.rides.views import RideView, Role
-from cabstand.doors.dispatchapi import documents, filters, patch, register_routes, render, wire
+from cabstand.doors.dispatchapi import documents, filters, patch, register_routes, render, steps, wire
 from cabstand.doors.dispatchapi.auth import access as access_of
 from cabstand.doors.dispatchapi.ids import decode, encode
 from cabstand.doors.dispatchapi.registers import DEBTOR, DRIVER, RATING, VEHICLE
-from cabstand.doors.edge import command, once, services, statement
-from cabstand.doors.wire import Invalid, decode_with_raw, idempotency_key, json_response, read_body
+from cabstand.doors.edge import WOKEN, command, once, services, statement
+from cabstand.doors.wire import decode_with_raw, idempotency_key, json_response, read_body
 
 
 def _id(request: Request, kind: str) -> int:
@@ -48,8 +46,7 @@ async def create_ride(request: Request) -> Response:
     key, now = idempotency_key(request), here.clock()
     document = wire.limited(wire.document(raw, wire.NEW_RIDE, message))
     document["origin"] = {"originId": encode("app", access.credential_id or 0), "name": access.name}
-    taken = message.status is not None and patch.target(message.status) is RideState.ASSIGNED
-    by_fixture = message.status is None and access.environment is Environment.SANDBOX
+    taken, by_fixture = patch.taken_at_once(message), patch.left_to_fixture(access, message)
     if message.status in wire.ALIASES:
         document[render.ALIAS] = {"word": message.status, "moved": 2 if taken else 1}
 
@@ -66,9 +63,9 @@ async def create_ride(request: Request) -> Response:
         )
         if not taken and not by_fixture:
             return view
-        hold = await (_fixture(connection, access, now) if by_fixture else _hold(connection, access, message))
+        giving = steps.fixture(connection, access, now) if by_fixture else steps.hold(connection, access, message)
         to, by = RideState.ASSIGNED, Actor.DISPATCH
-        await rides.advance(connection, access, view.id, to, by, hold=hold, stamped=by_fixture, now=now)
+        await rides.advance(connection, access, view.id, to, by, hold=await giving, stamped=by_fixture, now=now)
         return await rides.read(connection, access, view.id, documents=documents.RIDES)
 
     async def book_once(connection: Connection) -> RideView:
@@ -84,44 +81,12 @@ async def create_ride(request: Request) -> Response:
     return json_response(render.ride(view, now))
 
 
-async def _fixture(connection: Connection, access: Access, now: datetime) -> Hold:
-    """In the sandbox a ride without a status is assigned at once to the company's fixture driver."""
-    assert access.tenant_id is not None
-    driver = await fleet.fixture(connection, access, now)
-    return Hold(supplier_id=access.tenant_id, door=access.door, driver_id=driver.id, vehicle_id=driver.vehicle_id)
-
-
-async def _hold(connection: Connection, access: Access, message: wire.NewRide | wire.RidePatch) -> Hold:
-    """Who gets a ride that is given away by hand: the company itself, with the driver and car it names."""
-    assert access.tenant_id is not None
-    driver_id, vehicle_id = await _named(connection, access, message)
-    return Hold(supplier_id=access.tenant_id, door=access.door, driver_id=driver_id, vehicle_id=vehicle_id)
-
-
-async def _named(
-    connection: Connection, access: Access, message: wire.NewRide | wire.RidePatch
-) -> tuple[int | None, int | None]:
-    """The driver and vehicle a ride's message names. Raises Invalid with both if they are not the company's."""
-    driver_id = decode("driver", message.driverId)
-    vehicle_id = decode("vehicle", message.vehicleId)
-    problems = []
-    if message.driverId:
-        driven = await fleet.own_driver(connection, access, driver_id)
-        if driven is None:
-            problems.append(wire.unknown_reference("driverId", message.driverId))
-        elif message.vehicleId is None:
-            vehicle_id = driven.vehicle_id
-    if message.vehicleId and not await fleet.is_own_vehicle(connection, access, vehicle_id):
-        problems.append(wire.unknown_reference("vehicleId", message.vehicleId))
-    if problems:
-        raise Invalid(tuple(problems))
-    return driver_id, vehicle_id
-
-
 async def read_ride(request: Request) -> Response:
-    """GET /rides/{id}."""
+    """GET /rides/{id}; with a filter its fields and relations, without one the plain read."""
     access, here = await access_of(request), services(request)
     id = _id(request, "ride")
+    if wanted := filters.read_by_id(request.query_params.multi_items()):
+        return json_response(await filters.find_by_id(here.database, access, "Ride", id, wanted, now=here.clock()))
     async with here.database.connection() as connection:
         view = await rides.read(connection, access, id, documents=documents.RIDES)
     return json_response(render.ride(view, here.clock()))
@@ -144,7 +109,7 @@ async def update_ride(request: Request) -> Response:
     if view is None:
 
         async def change(connection: Connection) -> RideView:
-            return await _change(connection, request, access, id, message, raw)
+            return await steps.change(connection, access, id, message, raw, now=here.clock())
 
         view = await command(here.database, change)
     return json_response(render.ride(view, here.clock()))
@@ -162,62 +127,9 @@ async def _plain_step(
         async with here.database.connection() as connection:
             view = await rides.progress(connection, access, id, to, by, documents=documents.RIDES, now=here.clock())
         if view is not None:
-            here.database.wake("facts")
+            here.database.wake(*WOKEN)
             return view
     return None
-
-
-async def _change(
-    connection: Connection, request: Request, access: Access, id: int, message: wire.RidePatch, raw: dict[str, Any]
-) -> RideView:
-    """Details first, then who drives, then the status: each with its own fact, all or nothing."""
-    now = services(request).clock()
-    view = await rides.read(connection, access, id, documents=documents.RIDES)
-    if view.role is Role.SUPPLIER and patch.names_details(raw):
-        raise NotAllowed("A supplier can progress the ride or give it up, nothing else.")
-    wanted = patch.details(view, message, raw)
-    if wanted.fields:
-        await rides.change(
-            connection,
-            access,
-            view,
-            wanted.booking,
-            fields=wanted.fields,
-            documents=documents.RIDES,
-            document=wire.limited(wanted.document),
-            now=now,
-        )
-    if message.status is not UNSET:
-        await _say(connection, access, view, message, message.status, request)
-    elif message.driverId or message.vehicleId:
-        await _reassign(connection, access, id, message, request)
-    return await rides.read(connection, access, id, documents=documents.RIDES)
-
-
-async def _say(
-    connection: Connection, access: Access, view: RideView, message: wire.RidePatch, word: str, request: Request
-) -> None:
-    """Carry a status word out."""
-    now = services(request).clock()
-    by = patch.speaker(access, view.role, word)
-    if patch.is_giving_up(word, by):
-        await rides.give_up(connection, access, view.id, by, now=now)
-        return
-    hold = await _hold(connection, access, message) if by is Actor.DISPATCH else None
-    await rides.advance(connection, access, view.id, patch.target(word), by, hold=hold, now=now)
-    if word in wire.ALIASES:
-        await documents.say_literally(connection, view.id, word)
-
-
-async def _reassign(connection: Connection, access: Access, id: int, message: wire.RidePatch, request: Request) -> None:
-    view = await rides.read(connection, access, id, documents=documents.RIDES)
-    if view.role is Role.SUPPLIER:
-        raise NotAllowed("A supplier can progress the ride or give it up, nothing else.")
-    driver_id, vehicle_id = await _named(connection, access, message)
-    driver_id, vehicle_id = driver_id or view.driver_id, vehicle_id or view.vehicle_id
-    if (driver_id, vehicle_id) != (view.driver_id, view.vehicle_id):
-        now = services(request).clock()
-        await rides.reassign(connection, access, view, driver_id=driver_id, vehicle_id=vehicle_id, now=now)
 
 
 create_driver, update_driver = register_routes.create(DRIVER), register_routes.update(DRIVER)
@@ -254,9 +166,11 @@ async def create_offer(request: Request) -> Response:
 
 
 async def read_offer(request: Request) -> Response:
-    """GET /offers/{id}: for the company that offers and the one that is asked."""
+    """GET /offers/{id}: for the company that offers and the one that is asked; with a filter as GET /rides/{id}."""
     access, here = await access_of(request), services(request)
     id = _id(request, "offer")
+    if wanted := filters.read_by_id(request.query_params.multi_items()):
+        return json_response(await filters.find_by_id(here.database, access, "Offer", id, wanted, now=here.clock()))
     async with here.database.connection() as connection:
         view = await dispatch.read(connection, access, id, documents=documents.OFFERS)
     return json_response(render.offer(view))

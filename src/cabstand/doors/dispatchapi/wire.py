@@ -146,6 +146,12 @@ class RidePatch(_Optional, kw_only=True):
     status: Word | UnsetType = UNSET
 
 
+class StatusMessage(msgspec.Struct):
+    """POST /sandbox/rides/{id}/status."""
+
+    status: Word
+
+
 class VehicleStatus(msgspec.Struct):
     """An object, though the table of the document says String."""
 
@@ -214,6 +220,7 @@ class OfferPatch(msgspec.Struct):
 
 NEW_RIDE = Shape(NewRide, strict=False)
 RIDE_PATCH = Shape(RidePatch, strict=False)
+STATUS = Shape(StatusMessage, strict=False)
 VEHICLE = Shape(VehicleMessage, strict=False)
 DRIVER = Shape(DriverMessage, strict=False)
 OFFER = Shape(OfferMessage, strict=False)
@@ -309,15 +316,18 @@ _WAYS = ("driverId", "drivers", "phoneNumber", "phoneNumbers")
 
 def asked(message: OfferMessage) -> Asked:
     """Whom an offer is for. Raises Invalid unless it is exactly one of the five ways (contract 3.7)."""
+    ways = [name for name in _WAYS if getattr(message, name) is not None]
     if message.type == "company":
         company_id = decode("company", message.companyId)
+        problems = [_one_too_many(message, name) for name in ways]
         if company_id is None:
-            raise Invalid((_missing("companyId", message.companyId),))
+            problems.insert(0, _missing("companyId", message.companyId))
+        if company_id is None or problems:
+            raise Invalid(tuple(problems))
         return Asked(company_id=company_id)
-    ways = [name for name in _WAYS if getattr(message, name) is not None]
     if len(ways) != 1:
-        several = (Problem(path=name, code=ProblemKind.INCLUSION, message="is one too many") for name in ways[1:])
-        raise Invalid(tuple(several) or (_missing("drivers", None),))
+        several = tuple(_one_too_many(message, name) for name in ways[1:])
+        raise Invalid(several or (_missing("drivers", None),))
     phones = message.phoneNumbers or ([message.phoneNumber] if message.phoneNumber is not None else [])
     named = message.drivers or ([message.driverId] if message.driverId is not None else [])
     numbers = (decode("driver", text) for text in named)
@@ -325,6 +335,11 @@ def asked(message: OfferMessage) -> Asked:
         drivers=tuple(dict.fromkeys(number for number in numbers if number is not None)),
         phones=tuple(dict.fromkeys(phones)),
     )
+
+
+def _one_too_many(message: OfferMessage, name: str) -> Problem:
+    value = getattr(message, name)
+    return Problem(path=name, code=ProblemKind.INCLUSION, message="is one too many", value=value)
 
 
 def _missing(path: str, value: object) -> Problem:

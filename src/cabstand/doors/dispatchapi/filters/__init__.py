@@ -4,7 +4,7 @@
 """
 
 from cabstand.doors.dispatchapi.filters.errors import BadFilter, QueryTooExpensive
-from cabstand.doors.dispatchapi.filters.parse import read, read_where
+from cabstand.doors.dispatchapi.filters.parse import read, read_by_id, read_where
 from cabstand.doors.dispatchapi.filters.service import (
     count,
     count_related,
@@ -26,5 +26,6 @@ __all__ = [
     "find_one",
     "find_related",
     "read",
+    "read_by_id",
     "read_where",
 ]

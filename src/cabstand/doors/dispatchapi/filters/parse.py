@@ -25,6 +25,12 @@ def read(parameters: Parameters) -> Filter:
     return _Parts(Reader(in_brackets=spelt_in_brackets)).filter(value)
 
 
+def read_by_id(parameters: Parameters) -> Filter | None:
+    """The `filter` of a read by id; None where it asks for all of the object and nothing besides. Raises as `read`."""
+    wanted = read(parameters)
+    return wanted if wanted.include or wanted.fields != Fields() else None
+
+
 def read_where(parameters: Parameters) -> And:
     """The `where` among the query parameters, as `count` takes it. Raises as `read`."""
     value, spelt_in_brackets = _value(list(parameters), "where")

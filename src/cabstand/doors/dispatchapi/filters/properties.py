@@ -10,11 +10,13 @@ from enum import StrEnum
 from typing import Any, Final
 
 from cabstand.core.dispatch.model import OfferState
+from cabstand.core.quotes.store import own_fare
 from cabstand.core.rides.model import RideState
 from cabstand.core.rides.views import CONTACT_KEPT
 from cabstand.doors.base import StatusVocabulary
 from cabstand.doors.dispatchapi import registers
 from cabstand.doors.dispatchapi.ids import encode
+from cabstand.doors.dispatchapi.prices import BREAKDOWN
 from cabstand.doors.dispatchapi.render import ALIAS, BOOKERS_META, SUPPLIER_SEES
 from cabstand.doors.dispatchapi.vocab import OFFER, RIDE
 
@@ -161,9 +163,29 @@ def _contact(column: str) -> str:
     return f"CASE WHEN {_CONTACT} THEN d.rider_{column} END"
 
 
+def _fare() -> str:
+    """The reader's own fare as `prices.price` writes it, in a document of its own."""
+    item = " ".join(f"WHEN '{kind}' THEN '{name}'" for name, kinds in BREAKDOWN.items() for kind in kinds)
+    breakdown = f"""(SELECT jsonb_object_agg(b.item, b.said) FROM (
+        SELECT CASE l.line ->> 'kind' {item} END AS item, jsonb_strip_nulls(jsonb_build_object(
+            'total', sum((l.line ->> 'amount')::bigint),
+            'taxPercentage', (array_agg((l.line ->> 'tax_percent')::numeric ORDER BY l.n))[1])) AS said
+        FROM jsonb_array_elements(f.lines) WITH ORDINALITY l (line, n) GROUP BY 1) b)"""
+    return own_fare(
+        f"""jsonb_build_object('price', jsonb_build_object('total', f.total, 'currency', f.currency,
+        'breakdown', coalesce({breakdown}, '{{}}'::jsonb)))"""
+    )
+
+
+_PRICED = f"""CASE WHEN {_BOOKER} AND jsonb_typeof(x.document -> 'price') <> 'null' THEN x.document
+    ELSE {_fare()} END"""
+
+
 def _ride_document(path: str) -> str:
-    """What was sent, for who booked; of it a supplier sees only what `render` shows."""
+    """What was sent, for who booked; of it a supplier sees only what `render` shows. A price is the one shown."""
     top, _, below = path.partition(".")
+    if top == "price":
+        return _PRICED
     if top not in SUPPLIER_SEES or (top == "meta" and below.split(".")[0] in BOOKERS_META):
         return f"CASE WHEN {_BOOKER} THEN x.document END"
     if path != "meta":

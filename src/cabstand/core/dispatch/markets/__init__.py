@@ -1,0 +1,1 @@
+"""Markets: areas in which rides find their cars by themselves, and the plans of those who book there."""

@@ -1,0 +1,178 @@
+"""The live fleet of this process: where the drivers are who are on shift, and what they are doing.
+
+One object that the doors, the dispatcher and tracking share, over the index of positions. It is a cache: the database
+knows who is on shift, and after a restart a car is here again as soon as it reports.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+
+from cabstand.core.access.model import Environment
+from cabstand.core.database import Connection
+from cabstand.core.errors import NotOnShift
+from cabstand.core.fleet import store
+from cabstand.core.fleet.eta import at_pace
+from cabstand.core.fleet.fixes import Dropped, Fixes
+from cabstand.core.fleet.index import LiveIndex
+from cabstand.core.fleet.positions import Car, Entry, Near, Status, Wanted
+from cabstand.core.fleet.tracking.tracker import Tracker
+from cabstand.core.rides.model import ENDED, RideState
+
+OLDEST: Final = timedelta(hours=24)  # a fix from before then says nothing
+DOING: Final = {
+    RideState.ASSIGNED: Status.TO_PICKUP,
+    RideState.APPROACHING: Status.TO_PICKUP,
+    RideState.ARRIVED: Status.TO_PICKUP,
+    RideState.ON_BOARD: Status.BUSY,
+    **dict.fromkeys(ENDED, Status.FREE),
+}
+"""What a driver does while his ride of now is in that state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Fixes of one driver as columns of the same length. Time in seconds since the epoch; None stands for unknown."""
+
+    lat: Sequence[float]
+    lng: Sequence[float]
+    at: Sequence[float]
+    heading: Sequence[float | None] | None = None
+    speed: Sequence[float | None] | None = None
+    accuracy: Sequence[float | None] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """What became of reported fixes: how many were believed, and how many were not, by reason."""
+
+    accepted: int
+    dropped: dict[str, int]
+
+
+async def entries(
+    connection: Connection, driver_ids: Collection[int] | None = None, *, pace: float = 1.0
+) -> list[Entry]:
+    """Drivers on shift as the database knows them, these or all, by id; what `LiveIndex.reconcile` takes."""
+    rows = await store.ON_SHIFT.rows(connection, drivers=None if driver_ids is None else list(driver_ids))
+    found = []
+    for row in rows:
+        status = Status.OFFERED if row["offered"] else Status.FREE
+        if row["due"] is not None:
+            status = DOING.get(RideState(row["due"]), Status.TO_PICKUP)
+        found.append(
+            Entry(
+                driver=row["driver_id"],
+                environment=Environment(row["environment"]),
+                tenant=row["tenant_id"],
+                vehicle=row["vehicle_id"],
+                vehicle_type=row["class"] or "",
+                seats=row["seats"] or 4,
+                status=status,
+                since=row["started_at"].timestamp(),
+                pace=pace,
+            )
+        )
+    return found
+
+
+class Fleet:
+    """The drivers on shift that this process knows, with their positions. Cars drive `pace` times faster than in life.
+
+    `tell` is told the newest believed fix of each report, so that other processes know where the driver is.
+    """
+
+    def __init__(
+        self,
+        index: LiveIndex | None = None,
+        *,
+        pace: float = 1.0,
+        tell: Callable[[Fixes], None] | None = None,
+    ) -> None:
+        self.index = index or LiveIndex()
+        self.pace = pace
+        self.tracker = Tracker(self.index, at_pace(pace))
+        self.tell = tell
+
+    def __contains__(self, driver_id: int) -> bool:
+        return driver_id in self.index
+
+    async def look_up(self, connection: Connection, driver_id: int, now: datetime) -> None:
+        """Enter a driver who reports and is not known here, from his open shift. Raises NotOnShift."""
+        found = await entries(connection, [driver_id], pace=self.pace)
+        if not found:
+            raise NotOnShift
+        self.on_shift(found[0], now)
+
+    async def refresh(self, connection: Connection, driver_id: int, now: datetime) -> None:
+        """Bring a driver who is known here to what the database says."""
+        if driver_id in self:
+            for entry in await entries(connection, [driver_id], pace=self.pace):
+                self.on_shift(entry, now)
+
+    def on_shift(self, entry: Entry, now: datetime) -> None:
+        """The driver can be seen from now on."""
+        self.index.enter(entry, now.timestamp())
+
+    def off_shift(self, driver_id: int, now: datetime) -> None:
+        """The driver and his position are forgotten."""
+        self.index.leave(driver_id, now.timestamp())
+
+    def doing(self, driver_id: int, state: RideState, now: datetime) -> None:
+        """His ride of now is in this state; nothing if he is not known here."""
+        if state in DOING:
+            self.index.set_status(driver_id, DOING[state], now.timestamp())
+
+    def report(self, driver_id: int, track: Track, now: datetime) -> Report:
+        """Take in fixes of one driver. Raises NotOnShift if he is not known here: look him up, and try again."""
+        if driver_id not in self.index:
+            raise NotOnShift
+        before = dict(self.index.dropped)
+        lat, lng, at = (np.asarray(column, np.float64) for column in (track.lat, track.lng, track.at))
+        rest = [
+            None if column is None else np.asarray(column, np.float64)
+            for column in (track.heading, track.speed, track.accuracy)
+        ]
+        recent = at > (now - OLDEST).timestamp()
+        if not recent.all():
+            lat, lng, at = lat[recent], lng[recent], at[recent]
+            rest = [None if column is None else column[recent] for column in rest]
+        heading, speed, accuracy = rest
+        drivers = [driver_id] * len(at)
+        fixes = Fixes.columns(drivers, lat, lng, at, heading=heading, speed=speed, accuracy=accuracy)
+        believed = self.index.take_in(fixes, now.timestamp())
+        accepted = int(np.count_nonzero(believed))
+        self.tracker.reported(driver_id, at[believed], lat[believed], lng[believed])
+        if self.tell is not None and accepted:
+            places = np.flatnonzero(believed)
+            self.tell(fixes.some(places[[fixes.at[places].argmax()]]))
+        dropped = {str(why): count - before.get(why, 0) for why, count in self.index.dropped.items()}
+        if len(recent) > len(at):
+            dropped[Dropped.OLDER] = dropped.get(Dropped.OLDER, 0) + len(recent) - len(at)
+        return Report(accepted=accepted, dropped={why: count for why, count in dropped.items() if count})
+
+    def nearest(
+        self,
+        lat: float,
+        lng: float,
+        k: int,
+        wanted: Wanted,
+        now: datetime,
+        *,
+        max_metres: float = 50_000.0,
+        excluded: Collection[int] = (),
+    ) -> Near:
+        """The nearest free drivers to a place, as `LiveIndex.nearest`."""
+        return self.index.nearest(lat, lng, k, wanted, now.timestamp(), max_metres=max_metres, excluded=excluded)
+
+    def place(self, driver_id: int) -> tuple[float, float] | None:
+        """Latitude and longitude where the driver was last, None if that is not known here."""
+        car = self.index.car(driver_id)
+        return None if car is None or car.position is None else (car.position.lat, car.position.lng)
+
+    def car(self, driver_id: int) -> Car | None:
+        """A driver with his newest position, None if he is not known here."""
+        return self.index.car(driver_id)

@@ -1,0 +1,91 @@
+"""The tracker of one process: which drivers are on a ride, what they reported, who is near, who is late."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+import numpy as np
+
+from cabstand.core.events.model import FactKind
+from cabstand.core.fleet.eta import Estimator
+from cabstand.core.fleet.index import LiveIndex
+from cabstand.core.fleet.positions import STALE_SECONDS, Floats
+from cabstand.core.fleet.tracking.model import Estimate, Tracked
+from cabstand.core.fleet.tracking.service import LATE
+from cabstand.core.fleet.tracking.trace import pack
+from cabstand.core.quotes.geometry import metres_between
+from cabstand.core.rides.model import RideState
+
+Chunks = dict[tuple[int, int], bytes]
+"""Packed positions by ride and minute."""
+
+
+class Tracker:
+    """Collects what is to be written, and says what is to be told; `infra/tracking.py` does both."""
+
+    def __init__(self, index: LiveIndex, estimator: Estimator, *, near_metres: float = 300.0) -> None:
+        self._index = index
+        self._estimator = estimator
+        self._near_metres = near_metres
+        self._rides: Mapping[int, Tracked] = {}  # by driver
+        self._told: set[tuple[int, FactKind]] = set()  # by offer
+        self._chunks: defaultdict[tuple[int, int], list[bytes]] = defaultdict(list)
+
+    def under_way(self, rides: Mapping[int, Tracked]) -> None:
+        """The rides of now, by driver."""
+        self._rides = rides
+        offers = {ride.offer_id for ride in rides.values()}
+        self._told = {told for told in self._told if told[0] in offers}
+
+    def reported(self, driver_id: int, at: Floats, lat: Floats, lng: Floats) -> None:
+        """Positions of a driver that were believed."""
+        ride = self._rides.get(driver_id)
+        if ride is None:
+            return
+        minutes = (at // 60).astype(np.int64)
+        for minute in np.unique(minutes).tolist():
+            mine = minutes == minute
+            self._chunks[ride.ride_id, minute].append(pack(at[mine], lat[mine], lng[mine]))
+
+    def take_chunks(self) -> Chunks:
+        """What was reported since the last call."""
+        chunks = {key: b"".join(parts) for key, parts in self._chunks.items()}
+        self._chunks.clear()
+        return chunks
+
+    def put_back(self, chunks: Chunks) -> None:
+        """They could not be written."""
+        for key, fixes in chunks.items():
+            self._chunks[key].insert(0, fixes)
+
+    def estimate(self, driver_id: int, lat: float, lng: float, now: datetime) -> Estimate | None:
+        """How far the driver is from a place; None if it is not known where he is.
+
+        The hour, by which cars are fast or slow, is that of the sun: a place has no time zone.
+        """
+        hour = (now.hour + round(lng / 15)) % 24
+        car = self._index.car(driver_id)
+        if car is None or car.position is None or now.timestamp() - car.position.at > STALE_SECONDS:
+            return None
+        metres = metres_between((car.position.lat, car.position.lng), (lat, lng))
+        return Estimate(seconds=round(float(self._estimator(np.array([metres]), hour)[0])), metres=round(metres))
+
+    def news(self, now: datetime) -> Iterator[tuple[Tracked, FactKind, Estimate]]:
+        """Who is near, and who will be late; each is said once per driver and ride."""
+        for ride in self._rides.values():
+            if ride.state is not RideState.APPROACHING:
+                continue
+            estimate = self.estimate(ride.driver_id, ride.pickup_lat, ride.pickup_lng, now)
+            if estimate is None:
+                continue
+            if estimate.metres <= self._near_metres and self._first(ride, FactKind.RIDE_NEAR):
+                yield ride, FactKind.RIDE_NEAR, estimate
+            late = now.timestamp() + estimate.seconds > (ride.promised_at + LATE).timestamp()
+            if late and self._first(ride, FactKind.RIDE_LATE):
+                yield ride, FactKind.RIDE_LATE, estimate
+
+    def _first(self, ride: Tracked, kind: FactKind) -> bool:
+        if (ride.offer_id, kind) in self._told:
+            return False
+        self._told.add((ride.offer_id, kind))
+        return True

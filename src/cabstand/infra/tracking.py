@@ -1,0 +1,79 @@
+"""Writes the traces of rides that are under way, and tells who is near or late. Every process tracks what it hears."""
+
+import asyncio
+import json
+import time
+from typing import Final
+
+from cabstand.core.clock import Clock
+from cabstand.core.errors import Raced
+from cabstand.core.events.model import FactKind
+from cabstand.core.fleet.tracking import service
+from cabstand.core.fleet.tracking.model import Estimate, Tracked
+from cabstand.core.fleet.tracking.tracker import Tracker
+from cabstand.infra.db import Pool
+from cabstand.infra.log import logger
+from cabstand.infra.worker import keep_working
+
+_LOOK_SECONDS: Final = 1.0
+_JOIN_SECONDS: Final = 10.0
+_log = logger("tracking")
+
+
+async def work(pool: Pool, tracker: Tracker, clock: Clock, stop: asyncio.Event) -> None:
+    """Look, write and tell every second until `stop` is set; what was reported until then is written."""
+    joined = time.monotonic()
+
+    async def step() -> float:
+        nonlocal joined
+        await look(pool, tracker, clock)
+        await write(pool, tracker)
+        if time.monotonic() - joined >= _JOIN_SECONDS:
+            joined = time.monotonic()
+            await join(pool, clock)
+        return _LOOK_SECONDS
+
+    await keep_working("tracking", step, waker=asyncio.Event(), stop=stop)
+    try:
+        await write(pool, tracker)
+    except Exception:
+        _log.exception("the last positions could not be written")
+
+
+async def look(pool: Pool, tracker: Tracker, clock: Clock) -> None:
+    """Find out which rides are under way, and tell what is new of their cars."""
+    async with pool.connection() as connection:
+        tracker.under_way(await service.tracked(connection))
+    for ride, kind, estimate in list(tracker.news(clock())):
+        if await _tell(pool, ride, kind, estimate, clock):
+            pool.wake("facts")
+
+
+async def _tell(pool: Pool, ride: Tracked, kind: FactKind, estimate: Estimate, clock: Clock) -> bool:
+    data = json.dumps({"metres": estimate.metres, "seconds": estimate.seconds})
+    try:
+        async with pool.transaction() as connection:
+            return await service.tell(connection, ride, kind, data, clock())
+    except (service.ToldBefore, Raced):
+        return False
+
+
+async def write(pool: Pool, tracker: Tracker) -> None:
+    """Write what was reported. What cannot be written is kept for the next time, and the error raised."""
+    if not (chunks := tracker.take_chunks()):
+        return
+    try:
+        async with pool.connection() as connection:
+            await service.append(connection, chunks)
+    except BaseException:
+        tracker.put_back(chunks)
+        raise
+
+
+async def join(pool: Pool, clock: Clock) -> None:
+    """Make tracks of rides that have ended."""
+    async with pool.connection() as connection:
+        rides = await service.ended(connection, clock())
+    for ride, boarded_at in rides:
+        async with pool.transaction() as connection:
+            await service.join(connection, ride, boarded_at)
