@@ -15,6 +15,10 @@ from benchmarks.loading import Load, load
 from benchmarks.recording import RecordingPool, Sent, record_ride
 from cabstand.app import SPEAKERS
 from cabstand.core.access import service as access
+from cabstand.doors.dispatchapi.filters.conditions import Reader
+from cabstand.doors.dispatchapi.filters.model import Filter
+from cabstand.doors.dispatchapi.filters.models import MODELS
+from cabstand.doors.dispatchapi.filters.store import Builder
 from cabstand.infra import fanout
 from cabstand.infra.db import open_pool
 from cabstand.infra.deliveries.sender import Sender
@@ -136,6 +140,17 @@ async def test_no_statement_reads_a_whole_table_whether_planned_for_its_values_o
     finally:
         await connection.close()
     assert scans == {}
+
+
+async def test_rides_that_go_on_are_found_without_reading_those_that_ended(full_database: str) -> None:
+    async with recorded(full_database) as here:
+        shared = {"tenant": here.company.id, "environment": "live", "now": here.exchange.clock()}
+        where = Reader(in_brackets=False).where({"status": {"inq": ["assigned", "started"]}})
+        query = Builder(shared, {}).page(MODELS["Ride"], Filter(where=where, limit=20))
+        async with here.pool.connection() as connection:
+            explain = f"EXPLAIN {query.statement.text}"
+            plan = str(await connection.fetch(explain, *query.statement.args(dict(query.values))))
+    assert "rides_live" in plan
 
 
 async def _all_statements(dsn: str) -> list[Sent]:

@@ -124,3 +124,20 @@ async def test_by_id_only_fields_and_include_count(pool: Pool) -> None:
     assert (found["status"], found["driver"]["id"]) == ("assigned", driver)
     assert await filters.exists(pool, access_of(booker), "Ride", rides[0]["intId"])
     assert not await filters.exists(pool, access_of(booker), "Ride", 5)
+
+
+async def test_words_of_rides_that_go_on_are_looked_up_along_the_index_of_those(pool: Pool) -> None:
+    async with running(pool) as here:
+        company = await here.company()
+        ride, ended = await booked(here, company), await booked(here, company)
+        good(await here.call("PATCH", f"/rides/{ended['id']}", company.key(), {"status": "canceled_passenger"}))
+    for where, wanted in (
+        ({"status": "unassigned"}, [ride]),
+        ({"status": {"inq": ["unassigned", "started"]}}, [ride]),
+        ({"status": {"inq": ["unassigned", "canceled_passenger"]}}, [ride, ended]),
+        ({"status": {"inq": ["matching", None]}}, []),
+        ({"status": {"of": "a ride"}}, []),
+        ({"status": {"neq": "unassigned"}}, [ended]),
+    ):
+        found = await find(pool, company, "Ride", {"where": where})
+        assert {each["id"] for each in found} == {each["id"] for each in wanted}, where

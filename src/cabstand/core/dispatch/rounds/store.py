@@ -53,7 +53,8 @@ LOCK = Statement(
 )
 
 # The offers of a window. What is no longer so since the cars were matched is left out: the ride is somebody's or
-# asked already, the driver is on a trip, off shift, asked for another ride, or may not serve this tenant.
+# asked already, the driver is on a trip, off shift, asked for another ride, or may not serve this tenant. His shift is
+# held: ending it waits for the offer, and then ends that too.
 OFFER = Statement(
     f"""WITH pair AS (
         SELECT * FROM unnest(:rides::bigint[], :drivers::bigint[], :seconds::integer[], :queued::boolean[])
@@ -62,15 +63,16 @@ OFFER = Statement(
         SELECT p.*, d.tenant_id AS supplier_id
         FROM pair p JOIN rides r ON r.id = p.ride_id AND r.environment = :environment AND r.state IN ({_ASKABLE})
         JOIN drivers d ON d.id = p.driver_id AND d.environment = r.environment AND d.status = 'accepted'
-        WHERE EXISTS (SELECT FROM shifts s WHERE s.driver_id = d.id AND s.ended_at IS NULL)
-            AND NOT EXISTS (SELECT FROM offers o WHERE o.ride_id = p.ride_id AND o.state = 'sent')
+        JOIN shifts s ON s.driver_id = d.id AND s.ended_at IS NULL
+        WHERE NOT EXISTS (SELECT FROM offers o WHERE o.ride_id = p.ride_id AND o.state = 'sent')
             AND NOT EXISTS (
                 SELECT FROM driver_slots t LEFT JOIN rides on_it ON on_it.id = t.ride_id
                 WHERE t.driver_id = d.id AND NOT (p.queued AND t.slot = 'now' AND on_it.state = 'on_board'))
             AND NOT EXISTS (SELECT FROM offers o WHERE o.exclusive_driver_id = d.id AND o.state = 'sent')
             AND (d.tenant_id = r.tenant_id OR EXISTS (
                 SELECT FROM links l
-                WHERE l.demand_id = r.tenant_id AND l.supply_id = d.tenant_id AND l.environment = r.environment))),
+                WHERE l.demand_id = r.tenant_id AND l.supply_id = d.tenant_id AND l.environment = r.environment))
+        FOR SHARE OF s),
     changed AS (
         UPDATE rides r SET version = r.version + 1, changed_at = :now FROM ok WHERE r.id = ok.ride_id
         RETURNING r.id, r.environment, r.tenant_id, r.version, r.state),

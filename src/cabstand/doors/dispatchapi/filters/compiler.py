@@ -4,7 +4,7 @@ Conditions are true or not: where NULL would make a difference, under a negation
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
@@ -123,6 +123,8 @@ class Compiler:
         test = self._tester(property, op, value)
         if op not in _NEGATIVE:
             found = self._any(property, test)
+            if op in (Op.EQ, Op.INQ) and _all_in(property.among, value if op is Op.INQ else (value,)):
+                found = f"({found} AND {property.holds})"
             return f"({found} OR {self._absent(property)})" if nullable else found
         differs = self._any(property, lambda each: f"({test(each)}) IS NOT TRUE")
         if op is Op.NEQ and self._has_elements(property):
@@ -280,6 +282,10 @@ class Compiler:
             return "NULL::float8"
         found = f"jsonb_path_query_first({property.sql}, {self.arguments.add(_json_path(path), 'text::jsonpath')})"
         return f"CASE jsonb_typeof({found}) WHEN 'number' THEN ({found})::float8 END"
+
+
+def _all_in(words: frozenset[str], wanted: Iterable[Any]) -> bool:
+    return bool(words) and all(isinstance(each, str) and each in words for each in wanted)
 
 
 def _joined(word: str, conditions: Any, empty: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from cabstand.core.dispatch.model import OfferState
 from cabstand.core.quotes.store import own_fare
-from cabstand.core.rides.model import RideState
+from cabstand.core.rides.model import ENDED, RideState
 from cabstand.core.rides.views import CONTACT_KEPT
 from cabstand.doors.base import StatusVocabulary
 from cabstand.doors.dispatchapi import registers
@@ -46,6 +46,8 @@ class Property:
     each: str = ""  # of a list: FROM … WHERE … of its elements
     missing: str = "false"  # of a list: when it is not there at all, not even empty
     open: bool = False  # of an object: what else was sent for it is in the document
+    among: frozenset[str] = frozenset()  # where it is one of these …
+    holds: str = ""  # … this is true as well, and an index knows it
 
     @property
     def nested(self) -> bool:
@@ -130,6 +132,8 @@ _SAID = f"x.document -> '{ALIAS}'"
 # long as the ride has not moved since; else the state has a word.
 _STATUS = f"""CASE WHEN {_OVER} THEN '{RIDE.over[OfferState.RELEASED]}'
     WHEN ({_SAID} ->> 'moved')::int = r.moved THEN {_SAID} ->> 'word' ELSE {_word("r.state", RIDE)} END"""
+# Words that only rides have which go on: few among all that ever were.
+_LIVE_WORDS = frozenset({*RIDE.says.values(), *RIDE.aliases}) - {RIDE.says[state] for state in ENDED}
 _PLACE = {
     "internationalAlias": "label",
     "city": "city",
@@ -207,7 +211,7 @@ RIDES: Final = _table(
         _id("driverId", "driver", "o.driver_id"),
         _id("vehicleId", "vehicle", "o.vehicle_id"),
         _id("passengerId", "passenger", f"CASE WHEN {_BOOKER} THEN d.rider_id END"),
-        _text("status", _STATUS),
+        Property(path="status", kind=Kind.TEXT, sql=_STATUS, among=_LIVE_WORDS, holds="r.ended_at IS NULL"),
         _text("type", "'ride'::text"),
         _number("passengerCount", "d.passenger_count"),
         _text("note", "d.note"),
