@@ -1,10 +1,11 @@
-"""`make soak`: the races and the kill storm at length, property tests with many examples.
+"""`make soak`: the races and the kill storm at length, a simulated city, property tests with many examples.
 
 The result is written to docs/reliability.md, whatever it is. Exit status 1 if anything was found.
 """
 
 import argparse
 import asyncio
+import json
 import os
 import platform
 import re
@@ -18,8 +19,11 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+import asyncpg
+
 from benchmarks.support import ROOT
 from benchmarks.thorough import EXAMPLES
+from cabstand.commands.database import cluster_of
 from cabstand.core.clock import utcnow
 from cabstand.infra import postgres
 from cabstand.infra.db import open_pool
@@ -27,6 +31,7 @@ from cabstand.infra.log import configure
 from tests.conftest import make_database
 from tests.kill.storm import Storm, storm
 from tests.races.scenarios import RACES
+from tests.support.audit import audit
 from tests.support.exchange import running
 
 PAGE = ROOT / "docs" / "reliability.md"
@@ -85,6 +90,38 @@ def run_storm(kills: int) -> Storm:
         return asyncio.run(storm(Path(folder), kills, seed=SEED))
 
 
+def run_city(drivers: int, minutes: float) -> Part:
+    """A simulated city at twenty times its pace, audited by what its doors tell, then by the whole database."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="cabstand-soak-") as folder:
+        os.chmod(folder, 0o755)
+        data, report = Path(folder) / "data", Path(folder) / "report.json"
+        numbers = ["--drivers", str(drivers), "--rides-per-hour", str(drivers * 4), "--minutes", str(minutes)]
+        command = [sys.executable, "-m", "cabstand", "simulate", *numbers, "--speed", "20", "--seed", str(SEED)]
+        done = subprocess.run(
+            [*command, "--data", str(data), "--json", str(report)], capture_output=True, text=True, check=False
+        )
+        findings = [] if done.returncode == 0 else [(done.stdout + done.stderr)[-4000:]]
+        if report.exists():
+            findings += asyncio.run(_audited(data))
+        rides = json.loads(report.read_text())["booked"] if report.exists() else 0
+    times = f"{rides:,} rides, {drivers} drivers"
+    return Part("a city's rides, by markets and the drivers' API", times, time.monotonic() - began, findings)
+
+
+async def _audited(data: Path) -> list[str]:
+    """What the audit finds in the database of a data directory that nobody uses."""
+    server = await asyncio.to_thread(postgres.start, cluster_of(data))
+    try:
+        connection = await asyncpg.connect(server.dsn)
+        try:
+            return await audit(connection)
+        finally:
+            await connection.close()
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
 def run_properties() -> Part:
     """All property tests of the core and the doors."""
     began = time.monotonic()
@@ -101,10 +138,10 @@ def run_properties() -> Part:
     return Part("property tests", times, time.monotonic() - began, findings)
 
 
-def page(parts: list[Part], result: Storm | None, properties: Part | None, seconds: float) -> str:
+def page(parts: list[Part], result: Storm | None, city: Part | None, properties: Part | None, seconds: float) -> str:
     """docs/reliability.md."""
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    findings = [f for part in (*parts, *([properties] if properties else [])) for f in part.findings]
+    findings = [finding for part in (*parts, city, properties) if part for finding in part.findings]
     findings += result.findings if result else []
     lines = [
         "# Reliability",
@@ -127,6 +164,16 @@ def page(parts: list[Part], result: Storm | None, properties: Part | None, secon
         "|---|---|---|---|",
         *(part.line for part in parts),
         *_storm_lines(result),
+        "",
+        "## A simulated city",
+        "",
+        "Simulated drivers and riders at the doors, as `cabstand simulate` runs them: rides find their drivers by",
+        "themselves, drivers decline, ignore, hand back, riders cancel and do not come. Audited at the end: each ride",
+        "one end, each driver one ride at a time, no offer left open, and all that is audited after races.",
+        "",
+        "| what | times | took | findings |",
+        "|---|---|---|---|",
+        *([city.line] if city else ["| a city | not run | | |"]),
         "",
         "## Properties",
         "",
@@ -176,6 +223,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--races", type=int, default=1000, help="how often each race is run")
     parser.add_argument("--kills", type=int, default=50, help="how many times something is killed")
+    parser.add_argument("--city", type=int, default=100, help="how many drivers a simulated city has; 0 for none")
     parser.add_argument("--minutes", type=float, default=60, help="after so many no further race or part is begun")
     wanted = parser.parse_args()
     configure("error")
@@ -186,8 +234,9 @@ def main() -> int:
     if result:
         print(result, flush=True)
     parts = run_races(wanted.races, deadline) if wanted.races else []
+    city = run_city(wanted.city, 60) if wanted.city and time.monotonic() < deadline else None
     properties = run_properties() if time.monotonic() < deadline else None
-    text = page(parts, result, properties, time.monotonic() - began)
+    text = page(parts, result, city, properties, time.monotonic() - began)
     PAGE.write_text(text)
     print(text)
     return int("**Found wrong: nothing.**" not in text)
