@@ -103,23 +103,27 @@ def run_city(drivers: int, minutes: float) -> Part:
         )
         findings = [] if done.returncode == 0 else [(done.stdout + done.stderr)[-4000:]]
         if report.exists():
-            findings += asyncio.run(_audited(data))
+            findings += _audited(data)
         rides = json.loads(report.read_text())["booked"] if report.exists() else 0
     times = f"{rides:,} rides, {drivers} drivers"
     return Part("a city's rides, by markets and the drivers' API", times, time.monotonic() - began, findings)
 
 
-async def _audited(data: Path) -> list[str]:
+def _audited(data: Path) -> list[str]:
     """What the audit finds in the database of a data directory that nobody uses."""
-    server = await asyncio.to_thread(postgres.start, cluster_of(data))
+    server = postgres.start(cluster_of(data))
     try:
-        connection = await asyncpg.connect(server.dsn)
-        try:
-            return await audit(connection)
-        finally:
-            await connection.close()
+        return asyncio.run(_audit(server.dsn))
     finally:
-        await asyncio.to_thread(server.stop)
+        server.stop()
+
+
+async def _audit(dsn: str) -> list[str]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await audit(connection)
+    finally:
+        await connection.close()
 
 
 def run_properties() -> Part:
