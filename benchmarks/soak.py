@@ -21,9 +21,8 @@ from pathlib import Path
 
 import asyncpg
 
-from benchmarks.support import ROOT
+from benchmarks.support import ROOT, Server
 from benchmarks.thorough import EXAMPLES
-from cabstand.commands.database import cluster_of
 from cabstand.core.clock import utcnow
 from cabstand.infra import postgres
 from cabstand.infra.db import open_pool
@@ -96,26 +95,20 @@ def run_city(drivers: int, minutes: float) -> Part:
     with tempfile.TemporaryDirectory(prefix="cabstand-soak-") as folder:
         os.chmod(folder, 0o755)
         data, report = Path(folder) / "data", Path(folder) / "report.json"
+        server = Server(data, arguments=("--drivers", "0", "--speed", "20")).start()
         numbers = ["--drivers", str(drivers), "--rides-per-hour", str(drivers * 4), "--minutes", str(minutes)]
         command = [sys.executable, "-m", "cabstand", "simulate", *numbers, "--speed", "20", "--seed", str(SEED)]
-        done = subprocess.run(
-            [*command, "--data", str(data), "--json", str(report)], capture_output=True, text=True, check=False
-        )
-        findings = [] if done.returncode == 0 else [(done.stdout + done.stderr)[-4000:]]
-        if report.exists():
-            findings += _audited(data)
+        try:
+            done = subprocess.run(
+                [*command, "--data", str(data), "--json", str(report)], capture_output=True, text=True, check=False
+            )
+            findings = [] if done.returncode == 0 else [(done.stdout + done.stderr)[-4000:]]
+            findings += asyncio.run(_audit(server.dsn))
+        finally:
+            server.stop()
         rides = json.loads(report.read_text())["booked"] if report.exists() else 0
     times = f"{rides:,} rides, {drivers} drivers"
     return Part("a city's rides, by markets and the drivers' API", times, time.monotonic() - began, findings)
-
-
-def _audited(data: Path) -> list[str]:
-    """What the audit finds in the database of a data directory that nobody uses."""
-    server = postgres.start(cluster_of(data))
-    try:
-        return asyncio.run(_audit(server.dsn))
-    finally:
-        server.stop()
 
 
 async def _audit(dsn: str) -> list[str]:

@@ -49,6 +49,7 @@ class Server:
     data: Path
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    arguments: tuple[str, ...] = ()  # further ones of `cabstand up`
 
     @property
     def base_url(self) -> str:
@@ -75,7 +76,7 @@ class Server:
         self.data.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*UP, "--port", str(self.port), "--data", str(self.data)],
+                [*UP, "--port", str(self.port), "--data", str(self.data), *self.arguments],
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
@@ -126,11 +127,14 @@ def reachable(url: str) -> bool:
 
 @contextlib.contextmanager
 def a_server() -> Iterator[Server]:
-    """A fresh server on a fresh data directory, stopped and deleted afterwards, also when SIGTERM ends the run."""
+    """A fresh server on a fresh data directory, stopped and deleted afterwards, also when SIGTERM ends the run.
+
+    Nobody drives there by himself: simulated drivers would be counted in.
+    """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     with tempfile.TemporaryDirectory(prefix="cabstand-bench-") as folder:
         os.chmod(folder, 0o755)  # PostgreSQL may run as another user
-        server = Server(Path(folder) / "data").start()
+        server = Server(Path(folder) / "data", arguments=("--drivers", "0")).start()
         try:
             yield server
         finally:
