@@ -30,7 +30,7 @@ from cabstand.infra.log import configure
 from tests.conftest import make_database
 from tests.kill.storm import Storm, storm
 from tests.races.scenarios import RACES
-from tests.support.audit import audit
+from tests.support.audit import CHECKS, audit
 from tests.support.exchange import running
 
 PAGE = ROOT / "docs" / "reliability.md"
@@ -155,7 +155,7 @@ def page(parts: list[Part], result: Storm | None, city: Part | None, properties:
         "",
         "Requests that meet over real connections, again and again; after each race the whole database is audited:",
         "no open offer of an ended ride, no driver with two rides, no gap in the facts of a ride, no step that the",
-        "lifecycle does not allow, and twenty more (`tests/support/audit.py`).",
+        f"lifecycle does not allow, and {len(CHECKS) - 4} more (`tests/support/audit.py`).",
         "",
         "| race | times | took | findings |",
         "|---|---|---|---|",

@@ -12,7 +12,7 @@ from cabstand.core.clock import utcnow
 from cabstand.infra import postgres
 from cabstand.infra.db import Pool, migrate, open_pool
 
-for module in ("duel", "groups", "offers", "trips"):  # here: other tests use them too
+for module in ("driving", "duel", "groups", "offers", "road", "rounds", "trips"):  # here: other tests use them too
     pytest.register_assert_rewrite(f"tests.races.{module}")
 
 

@@ -39,10 +39,11 @@ from cabstand.infra.log import logger
 from cabstand.infra.matcher import Matcher
 from cabstand.infra.metrics import Metrics
 from cabstand.infra.relay import Relay
-from cabstand.infra.web import DOOR, OPERATION, RequestLog, Unwell, health_endpoint, metrics_endpoint
+from cabstand.infra.web import DOOR, OPERATION, TALKATIVE, RequestLog, Unwell, health_endpoint, metrics_endpoint
 from cabstand.settings import Settings
 
 SPEAKERS = {door.name: door.speaker for door in DOORS if door.speaker is not None}
+TERMS = {door.name: door.terms for door in DOORS if door.terms is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,7 @@ def create_app(exchange: Exchange, roles: frozenset[Role] = EVERY_ROLE) -> ASGIA
         clock=exchange.clock,
         public_url=exchange.public_url,
         started=exchange.clock(),
+        terms=TERMS,
         fleet=exchange.fleet,
         stopping=exchange.stopping,
     )
@@ -170,6 +172,7 @@ def _named(door: Door, operation: Operation) -> Callable[[Request], Awaitable[Re
 
     async def endpoint(request: Request) -> Response:
         request.scope[DOOR], request.scope[OPERATION] = door.name, operation.name
+        request.scope[TALKATIVE] = door.talkative
         return await operation.handler(request)
 
     return endpoint
@@ -180,6 +183,7 @@ def _socket(door: Door, route: WebSocketRoute) -> WebSocketRoute:
 
     async def endpoint(websocket: WebSocket) -> None:
         websocket.scope[DOOR], websocket.scope[OPERATION] = door.name, f"WEBSOCKET {route.path}"
+        websocket.scope[TALKATIVE] = door.talkative
         await route.endpoint(websocket)
 
     return WebSocketRoute(route.path, endpoint)

@@ -25,6 +25,7 @@ from cabstand.infra.web import (
     DOOR,
     OPERATION,
     REQUEST_ID,
+    TALKATIVE,
 )
 from tests.infra.asgi import called, lines, log_in_memory, wrapped
 
@@ -104,6 +105,16 @@ def test_one_line_tells_of_a_request_without_query_body_or_headers(out: io.Bytes
         "operation": "createOrder",
     }
     assert b"hunter2" not in out.getvalue()
+
+
+def test_of_a_talkative_door_only_what_went_wrong_is_told(out: io.BytesIO) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope[TALKATIVE] = True
+        await PlainTextResponse("", int(dict(scope["headers"])[b"answer"]))(scope, receive, send)
+
+    for status in ("200", "404", "204"):
+        called(wrapped(app), ("answer", status))
+    assert [line["status"] for line in lines(out, "request")] == [404]
 
 
 def test_every_answer_has_a_request_id_and_no_two_the_same(out: io.BytesIO) -> None:

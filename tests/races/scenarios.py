@@ -3,7 +3,13 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from tests.races import groups, offers, trips
+from tests.races import driving, groups, offers, rounds, trips
 from tests.support.exchange import Running
 
-RACES: Final[Mapping[str, Callable[[Running, int], Awaitable[None]]]] = {**offers.RACES, **groups.RACES, **trips.RACES}
+RACES: Final[Mapping[str, Callable[[Running, int], Awaitable[None]]]] = {
+    **offers.RACES,
+    **groups.RACES,
+    **trips.RACES,
+    **rounds.RACES,
+    **driving.RACES,
+}

@@ -44,10 +44,10 @@ class Stage:
     fleet: Company
     other: Company
 
-    async def rides(self, count: int, *, ahead: timedelta = timedelta()) -> list[int]:
+    async def rides(self, count: int, *, ahead: timedelta = timedelta(), pickup: Place = GLOBE) -> list[int]:
         """Rides of the owner whose pickup is so far ahead."""
         now = self.here.clock()
-        booking = Booking(pickup_at=now + ahead, passenger_count=2, pickup=GLOBE, rider=RIDER)
+        booking = Booking(pickup_at=now + ahead, passenger_count=2, pickup=pickup, rider=RIDER)
         async with self.here.pool.transaction() as connection:
             views = [
                 await rides.book(
@@ -132,6 +132,10 @@ class Stage:
     async def driven(self, company: Company, ride_ids: Sequence[int], to: RideState) -> None:
         """Accepted by drivers of the company and taken forward."""
         await self.accepted(company, ride_ids)
+        await self.driven_on(company, ride_ids, to)
+
+    async def driven_on(self, company: Company, ride_ids: Sequence[int], to: RideState) -> None:
+        """Rides that the company has, taken forward."""
         by = Actor.DISPATCH if company is self.owner else Actor.SUPPLIER
         async with self.here.pool.transaction() as connection:
             for id in ride_ids:

@@ -8,15 +8,15 @@ import pytest
 
 from cabstand.core.database import Connection
 from cabstand.core.rides.model import RideState
-from tests.races.stage import Stage, staged
+from tests.races.road import Road, on_the_road
 from tests.support.audit import CHECKS, audit
 from tests.support.builders import a_ride
 from tests.support.exchange import Running
 
 pytestmark = pytest.mark.anyio
 
-# What was done, for the check that must find it. $1 to $5: a ride that searches, is held by a fleet, is cancelled after
-# it was held, is completed, is booked ahead.
+# What was done, for the check that must find it. $1 to $7: a ride that searches, is held by a fleet, is cancelled after
+# it was held, is completed, is booked ahead; one for which a market asks a driver, one whose driver said yes to that.
 DAMAGE = {
     "open offer of a ride that nobody waits for": "UPDATE offers SET state = 'sent' WHERE ride_id = $3",
     "accepted offer that is not its ride's": "UPDATE offers SET state = 'accepted' WHERE ride_id = $3",
@@ -34,6 +34,20 @@ DAMAGE = {
     "driver who said yes to a ride that is due, yet whose time is free": "DELETE FROM driver_slots WHERE ride_id = $2",
     "driver with two rides now": "UPDATE rides SET state = 'assigned', offer_id ="
     " (SELECT offer_id FROM rides WHERE id = $2) WHERE id = $1",
+    "driver with a ride next and none now": "UPDATE driver_slots SET slot = 'next' WHERE ride_id = $2",
+    "ride for which its market asks two drivers": "INSERT INTO offers (ride_id, environment, tenant_id, supplier_id,"
+    " door, state, exclusive_driver_id, created_at, changed_at) SELECT ride_id, environment, tenant_id, supplier_id,"
+    " door, state, 0, created_at, changed_at FROM offers WHERE ride_id = $6",
+    "driver whom his market asks while he is at home": "UPDATE shifts SET ended_at = started_at WHERE driver_id ="
+    " (SELECT exclusive_driver_id FROM offers WHERE ride_id = $6)",
+    "offer of a market that others are asked by too": "INSERT INTO offer_drivers (offer_id, driver_id)"
+    " SELECT id, 0 FROM offers WHERE ride_id = $6",
+    "driver on a due ride of his own yes without a shift": "UPDATE shifts SET ended_at = started_at WHERE driver_id ="
+    " (SELECT driver_id FROM offers WHERE ride_id = $7)",
+    "shift of a driver or vehicle of others": "UPDATE shifts SET tenant_id = 0 WHERE driver_id ="
+    " (SELECT driver_id FROM offers WHERE ride_id = $7)",
+    "plan without its ride or market": "DELETE FROM markets WHERE id ="
+    " (SELECT market_id FROM ride_plans WHERE ride_id = $6)",
     "ride whose facts have gaps, or are not as many as its version": "DELETE FROM events WHERE subject = 'ride'"
     " AND subject_id = $2 AND version = 2",
     "fact that does not begin where the one before it ended": "UPDATE events SET before = 'arrived'"
@@ -56,8 +70,9 @@ DAMAGE = {
 }
 
 
-async def one_of_each(stage: Stage) -> list[int]:
+async def one_of_each(road: Road) -> list[int]:
     """The rides that DAMAGE speaks of."""
+    stage = road.stage
     rides = await stage.rides(4)
     await stage.offers(rides[:1], await stage.drivers(stage.fleet, 1))
     await stage.driven(stage.fleet, rides[1:2], RideState.APPROACHING)
@@ -67,7 +82,10 @@ async def one_of_each(stage: Stage) -> list[int]:
     booking = {"Idempotency-Key": "a key"}
     answer = await stage.here.call("POST", "/rides", stage.owner.key(), a_ride(), headers=booking)
     assert answer.status == 200, answer
-    return [*rides, *await stage.rides(1, ahead=timedelta(hours=2))]
+    ahead, asked = await stage.rides(1, ahead=timedelta(hours=2)), await road.rides(1)
+    asking, driving = await road.drivers(2)
+    await road.asked(asked, [asking])
+    return [*rides, *ahead, *asked, *await road.driven([driving], RideState.APPROACHING)]
 
 
 @asynccontextmanager
@@ -87,7 +105,7 @@ def test_every_check_of_the_audit_is_tried() -> None:
 
 @pytest.mark.parametrize("check", DAMAGE)
 async def test_the_audit_finds(here: Running, check: str) -> None:
-    rides = await one_of_each(await staged(here))
+    rides = await one_of_each(await on_the_road(here))
     async with undone(here) as connection:
         clean = await audit(connection, at_most=1000)
         await connection.execute("DROP INDEX offers_one_accepted")
@@ -103,8 +121,7 @@ def _numbered(damage: str, rides: list[int]) -> str:
 
 
 async def test_the_audit_finds_nothing_where_nothing_is_wrong(here: Running) -> None:
-    stage = await staged(here)
-    rides = await one_of_each(stage)
+    rides = await one_of_each(await on_the_road(here))
     async with here.pool.connection() as connection:
         findings = await audit(connection, at_most=1000)
     assert not [finding for finding in findings for ride in rides if str(ride) in finding]

@@ -6,7 +6,7 @@ from typing import Any
 
 from cabstand.core.rides.model import RideState
 from cabstand.doors.dispatchapi.ids import encode
-from tests.races.duel import Act, Pair, Race, Round, outcome, states
+from tests.races.duel import DRIVERS_TIME, Act, Pair, Race, Round, outcome, states
 from tests.races.offers import AHEAD, DUE, ends, pairs
 from tests.races.stage import Stage, staged
 from tests.support.builders import a_ride
@@ -311,7 +311,10 @@ async def two_reserved_one_driver(here: Running, round_: Round) -> Sequence[str]
 
 
 async def due_and_under_way(here: Running, round_: Round) -> Sequence[str]:
-    """A driver sets off for a reserved ride before its reminder, while he takes another one that is wanted now."""
+    """A driver sets off for a reserved ride before its reminder, while he takes another one that is wanted now.
+
+    What both need is his time; the rides are two, so neither waits for the other's row.
+    """
     stage = await staged(here)
     drivers = await stage.drivers(stage.fleet, round_.size)
     later, now = await stage.rides(round_.size, ahead=AHEAD), await stage.rides(round_.size)
@@ -323,9 +326,15 @@ async def due_and_under_way(here: Running, round_: Round) -> Sequence[str]:
             [stage.answers(stage.fleet, *both) for both in zip(offers, drivers, strict=True)],
             [stage.says(stage.fleet, ride, "driving_to_pickup") for ride in later],
         ),
-        [*now, *later],
+        drivers,
+        gate=DRIVERS_TIME,
     )
-    return [outcome(*answers) for answers in fought]
+    found = [outcome(*answers) for answers in fought]
+    async with here.pool.connection() as connection:
+        for won, *both in zip(found, now, later, strict=True):
+            expected = ["assigned", "reserved"] if won == "left" else ["searching", "approaching"]
+            assert await states(connection, both) == expected
+    return found
 
 
 def _race(scene: object, *outcomes: str) -> Race:

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,9 +28,9 @@ from tests.support.cli import SECRET, free_port
 
 PACE = 50
 SWIFT = Path(__file__).parent / "swift_cabs.toml"
-CITY = dataclasses.replace(CITIES[0], tenant="swift-cabs", spread=500.0)
+CITY = dataclasses.replace(CITIES[0], tenant="swift-cabs", spread=300.0)
 DILIGENT = DriverHabits(declines=0, ignores=0, hands_back=0, thinks=(0.1, 0.4), breaks_an_hour=0)
-TRUE = RiderHabits(cancels=0, stays_away=0)
+TRUE = RiderHabits(cancels=0, stays_away=0, patient_at_least=120)
 
 
 def start(*command: object, log: IO[bytes], **more: Any) -> "subprocess.Popen[bytes]":
@@ -52,17 +53,38 @@ def wait_until_it_answers(base_url: str, process: "subprocess.Popen[bytes]", log
         time.sleep(0.05)
 
 
-@contextlib.contextmanager
-def an_exchange(folder: Path, environment: dict[str, str], port: int) -> Iterator[str]:
-    log, base_url = folder / "log", f"http://127.0.0.1:{port}"
+@dataclasses.dataclass
+class Exchange:
+    """An exchange in a process of its own, which a test may kill and start again."""
+
+    folder: Path
+    environment: dict[str, str]
+    port: int
+    process: "subprocess.Popen[bytes]"
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+def begin(folder: Path, environment: dict[str, str], port: int) -> Exchange:
+    """An exchange that answers."""
+    log = folder / "log"
     options = ("--port", port, "--data", folder, "--drivers", 0, "--speed", PACE)
-    with log.open("ab") as out, start("cabstand", "up", *options, log=out, env=environment) as process:
-        try:
-            wait_until_it_answers(base_url, process, log)
-            yield base_url
-        finally:
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0, log.read_text()
+    with log.open("ab") as out:
+        exchange = Exchange(folder, environment, port, start("cabstand", "up", *options, log=out, env=environment))
+    wait_until_it_answers(exchange.base_url, exchange.process, log)
+    return exchange
+
+
+@contextlib.contextmanager
+def an_exchange(folder: Path, environment: dict[str, str]) -> Iterator[Exchange]:
+    exchange = begin(folder, environment, free_port())
+    try:
+        yield exchange
+    finally:
+        exchange.process.send_signal(signal.SIGTERM)
+        assert exchange.process.wait(30) == 0, (folder / "log").read_text()
 
 
 @pytest.fixture
@@ -83,13 +105,13 @@ def swift_keys(folder: Path, environment: dict[str, str]) -> Keys:
 
 
 def short_trips(number: int, city: City) -> list[Trip]:
-    places = [offset(city.centre, 300 * turn, -200 * turn) for turn in range(number)]
-    return [Trip(turn * 20.0, place, offset(place, 700, 600)) for turn, place in enumerate(places)]
+    places = [offset(city.centre, 150 * turn, -100 * turn) for turn in range(number)]
+    return [Trip(turn * 10.0, place, offset(place, 400, 300)) for turn, place in enumerate(places)]
 
 
 def a_run(base_url: str, keys: Keys, tokens: Path) -> Report:
     trips = short_trips(5, CITY)
-    setup = Setup(city=CITY.title, drivers=5, demand="five short trips", minutes=2, pace=PACE, seed=1)
+    setup = Setup(city=CITY.title, drivers=5, demand="five short trips", minutes=1, pace=PACE, seed=1)
     plan = Plan(
         base_url=base_url, keys=keys, city=CITY, setup=setup, trips=trips, tokens=tokens, drivers=DILIGENT, riders=TRUE
     )
@@ -98,8 +120,8 @@ def a_run(base_url: str, keys: Keys, tokens: Path) -> Report:
 
 def test_five_rides_find_five_drivers_and_the_audit_is_clean(tmp_path: Path, environment: dict[str, str]) -> None:
     tokens = tmp_path / "tokens.json"
-    with an_exchange(tmp_path, environment, free_port()) as base_url:
-        report = a_run(base_url, swift_keys(tmp_path, environment), tokens)
+    with an_exchange(tmp_path, environment) as exchange:
+        report = a_run(exchange.base_url, swift_keys(tmp_path, environment), tokens)
     assert report.findings == []
     assert (report.drivers_on_shift, report.booked, report.rides["completed"]) == (5, 5, 5)
     assert (report.served_share, report.trip_kilometres.count) == (1.0, 5)
@@ -108,6 +130,22 @@ def test_five_rides_find_five_drivers_and_the_audit_is_clean(tmp_path: Path, env
     assert report.waiting_seconds.count == 5
     assert tokens.stat().st_mode & 0o777 == 0o600
     assert len(json.loads(tokens.read_text())) == 5
+
+
+@pytest.mark.kill
+def test_an_exchange_that_is_killed_comes_back_and_the_rides_go_on(tmp_path: Path, environment: dict[str, str]) -> None:
+    with an_exchange(tmp_path, environment) as exchange, ThreadPoolExecutor(1) as thread:
+        keys = swift_keys(tmp_path, environment)
+        running = thread.submit(a_run, exchange.base_url, keys, tmp_path / "tokens.json")
+        with pytest.raises(TimeoutError):
+            running.result(6)  # rides are booked, and under way
+        exchange.process.kill()
+        exchange.process.wait()
+        exchange.process = begin(tmp_path, environment, exchange.port).process
+        report = running.result(120)
+    assert report.findings == []
+    assert (report.booked, report.rides["completed"]) == (5, 5)
+    assert report.lost_connections >= 5
 
 
 def drivers_of_nobody(folder: Path, phones: Sequence[object], log: IO[bytes]) -> "subprocess.Popen[bytes]":

@@ -59,7 +59,7 @@ def a_stint(ride: int, end: End = End.COMPLETED, *, driver: int = 1, begin: floa
 
 def of(riders: list[Rider], record: Record) -> Report:
     setup = Setup(city="Amsterdam", drivers=2, demand="by hand", minutes=10, pace=10, seed=1)
-    return report(setup, riders, record, drivers_on_shift=2, real_seconds=60, findings=[])
+    return report(setup, riders, record, drivers_on_shift=2, used={}, real_seconds=60, findings=[])
 
 
 def test_percentiles_lie_between_the_values_in_proportion() -> None:

@@ -85,6 +85,39 @@ CHECKS: Final[Mapping[str, str]] = {
             AND o.driver_id IS NOT NULL AND NOT EXISTS (
             SELECT FROM driver_slots s WHERE s.driver_id = o.driver_id AND s.ride_id = r.id AND s.slot = 'next')
         GROUP BY o.driver_id HAVING count(*) > 1""",
+    "driver with a ride next and none now": """
+        SELECT n.driver_id AS id, n.environment, 'ride ' || n.ride_id AS what FROM driver_slots n
+        WHERE n.slot = 'next' AND NOT EXISTS (
+            SELECT FROM driver_slots s WHERE s.driver_id = n.driver_id AND s.slot = 'now')""",
+    "ride for which its market asks two drivers": """
+        SELECT ride_id AS id, min(environment) AS environment,
+            'drivers ' || string_agg(exclusive_driver_id::text, ', ') AS what
+        FROM offers WHERE state = 'sent' AND exclusive_driver_id IS NOT NULL GROUP BY ride_id HAVING count(*) > 1""",
+    # Going home is two transactions: a process killed between them leaves this until the offer's reminder.
+    "driver whom his market asks while he is at home": """
+        SELECT o.exclusive_driver_id AS id, o.environment, format('offer %s of ride %s', o.id, o.ride_id) AS what
+        FROM offers o WHERE o.state = 'sent' AND o.exclusive_driver_id IS NOT NULL AND NOT EXISTS (
+            SELECT FROM shifts s WHERE s.driver_id = o.exclusive_driver_id AND s.ended_at IS NULL)""",
+    "offer of a market that others are asked by too": """
+        SELECT o.id, o.environment, 'driver ' || o.exclusive_driver_id AS what
+        FROM offers o LEFT JOIN offer_drivers a ON a.offer_id = o.id
+        WHERE o.exclusive_driver_id IS NOT NULL
+        GROUP BY o.id HAVING array_agg(a.driver_id) <> ARRAY[o.exclusive_driver_id]""",
+    "driver on a due ride of his own yes without a shift": f"""
+        SELECT o.driver_id AS id, o.environment, format('ride %s is %s', r.id, r.state) AS what
+        FROM offers o JOIN rides r ON r.id = o.ride_id AND r.offer_id = o.id
+        WHERE o.state = 'accepted' AND o.exclusive_driver_id IS NOT NULL AND o.driver_id = o.exclusive_driver_id
+            AND r.state IN ({_list(DUE)}) AND NOT EXISTS (
+                SELECT FROM shifts s WHERE s.driver_id = o.driver_id AND s.ended_at IS NULL)""",
+    "shift of a driver or vehicle of others": """
+        SELECT s.id, s.environment, format('driver %s, vehicle %s', s.driver_id, s.vehicle_id) AS what
+        FROM shifts s LEFT JOIN drivers d ON d.id = s.driver_id LEFT JOIN vehicles v ON v.id = s.vehicle_id
+        WHERE (s.tenant_id, s.environment) IS DISTINCT FROM (d.tenant_id, d.environment)
+            OR (s.tenant_id, s.environment) IS DISTINCT FROM (v.tenant_id, v.environment)""",
+    "plan without its ride or market": """
+        SELECT p.ride_id AS id, coalesce(r.environment, m.environment) AS environment, 'market ' || p.market_id AS what
+        FROM ride_plans p LEFT JOIN rides r ON r.id = p.ride_id LEFT JOIN markets m ON m.id = p.market_id
+        WHERE r.environment IS DISTINCT FROM m.environment OR r.id IS NULL""",
     "ride whose facts have gaps, or are not as many as its version": """
         SELECT r.id, r.environment, format('version %s, facts %s of %s to %s', r.version, count(e.id), min(e.version),
             max(e.version)) AS what

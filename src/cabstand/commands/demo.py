@@ -3,13 +3,7 @@
 import asyncio
 import contextlib
 import json
-import signal
-import subprocess
 import sys
-import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cabstand.commands import database, store
+from cabstand.commands import database, exchange, store
 from cabstand.commands.errors import UserError
 from cabstand.commands.options import DATA, Data
 from cabstand.core.access import service as access
@@ -27,11 +21,9 @@ from cabstand.core.access.secrets import key_hash
 from cabstand.core.access.store import find, webhook_of
 from cabstand.doors.dispatchapi.ids import decode
 from cabstand.infra.db import Pool, open_pool
-from cabstand.sim import dispatchapi
+from cabstand.sim import dispatchapi, driver
 from cabstand.sim.stage import Inbox, Stage, StepFailed, inboxes
 
-START_SECONDS = 120
-STOP_SECONDS = 30
 console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=120)
 
 
@@ -46,60 +38,45 @@ def demo(data: Data = DATA) -> None:
 @contextlib.contextmanager
 def _exchange(data: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The exchange that runs on `data`, or one of our own for the time of the demo: its folder and its keys."""
-    found = _answering(data)
+    found = exchange.answering(data)
     if found is not None:
         console.print(f"On the exchange that runs at [bold]{found['base_url']}[/bold]\n")
         yield data, found
         return
-    with tempfile.TemporaryDirectory(prefix="cabstand-demo-", ignore_cleanup_errors=True) as folder:
-        own = Path(folder)
-        own.chmod(0o755)  # PostgreSQL may run as another user, and must reach its files
-        command = [sys.executable, "-m", "cabstand", "up", "--port", "0", "--data", folder]
-        with (own / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-            try:
-                credentials = _wait_until_it_answers(own, process)
-                console.print(f"On an exchange started for it at [bold]{credentials['base_url']}[/bold]\n")
-                yield own, credentials
-            finally:
-                process.send_signal(signal.SIGTERM)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(STOP_SECONDS)
-                process.kill()
-
-
-def _answering(data: Path) -> dict[str, Any] | None:
-    """What credentials.json says, if the exchange it tells of answers."""
-    try:
-        credentials: dict[str, Any] = json.loads((data / "credentials.json").read_bytes())
-        with urllib.request.urlopen(f"{credentials['base_url']}/health", timeout=5) as response:
-            return credentials if response.status == 200 else None
-    except (OSError, ValueError, KeyError, urllib.error.URLError):
-        return None
-
-
-def _wait_until_it_answers(own: Path, process: "subprocess.Popen[bytes]") -> dict[str, Any]:
-    until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until:
-        if process.poll() is not None:
-            raise UserError(f"The exchange could not be started:\n{(own / 'log').read_text()}")
-        if credentials := _answering(own):
-            return credentials
-        time.sleep(0.1)
-    raise UserError(f"The exchange did not answer within {START_SECONDS} seconds.")
+    with exchange.started("--drivers", "24", "--speed", "40") as (folder, credentials):
+        console.print(f"On an exchange started for it at [bold]{credentials['base_url']}[/bold]\n")
+        yield folder, credentials
 
 
 async def _play(folder: Path, credentials: Mapping[str, Any]) -> bool:
     """Tell the story of each door; whether all went well."""
+    async with _connected(folder) as pool, aiohttp.ClientSession() as http:
+        told = await _play_dispatchapi(pool, http, credentials)
+        return await _play_driver(pool, http, credentials) and told
+
+
+async def _play_driver(pool: Pool, http: aiohttp.ClientSession, credentials: Mapping[str, Any]) -> bool:
+    door = credentials["doors"]["dispatchapi"]
+    console.print("\n[bold]driver[/bold]: a ride that finds its driver by itself")
+    if not credentials["doors"]["driver"]["live"]["phones"]:
+        console.print("  Nobody drives on this exchange: `cabstand up` without `--drivers 0` has simulated drivers.")
+        return True
+    try:
+        await _show_timeline(pool, await driver.tell(Stage(http, door["base_url"], _tick), door["live"]))
+    except StepFailed:
+        return False
+    return True
+
+
+async def _play_dispatchapi(pool: Pool, http: aiohttp.ClientSession, credentials: Mapping[str, Any]) -> bool:
     door = credentials["doors"]["dispatchapi"]
     ours, theirs = door["live"], credentials["demonstration"]["dam-drivers"]["live"]
     keys = (ours["key"], ours["dispatch_key"], theirs["dispatch_key"])
     console.print("[bold]dispatchapi[/bold]: booked at Canal Cabs, declined there, served by Dam Drivers")
     try:
         async with (
-            _connected(folder) as pool,
             inboxes(*dispatchapi.APPS) as boxes,
             _listening(pool, dict(zip(keys, boxes.values(), strict=True))),
-            aiohttp.ClientSession() as http,
         ):
             told = await dispatchapi.tell(Stage(http, door["base_url"], _tick), ours, theirs, boxes)
             await _show_timeline(pool, told.ride_id)

@@ -50,10 +50,10 @@ def serve(
     """
     chosen = _roles(roles)
     settings = database.settings()
-    log.configure(settings.log_level, settings.log_format)
     _check(settings, chosen)
-    listening = listen(host, port)
-    uvloop.run(_serve(settings, chosen, listening, host))
+    log.configure(settings.log_level, settings.log_format)
+    with listen(host, port) as listening:
+        uvloop.run(_serve(settings, chosen, listening, host))
 
 
 def _check(settings: Settings, roles: frozenset[Role]) -> None:

@@ -3,9 +3,7 @@
 import asyncio
 import contextlib
 import signal
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cabstand.commands import database
-from cabstand.commands.demo import STOP_SECONDS, _answering, _wait_until_it_answers
+from cabstand.commands import database, exchange
 from cabstand.commands.errors import UserError
 from cabstand.commands.options import DATA, Data
 from cabstand.infra import log
@@ -65,7 +62,6 @@ def simulate(
     """Let simulated drivers and riders live on an exchange, then audit and report; exit 1 if the audit finds fault."""
     settings = database.settings()
     log.configure("warning", settings.log_format)
-    signal.signal(signal.SIGTERM, _interrupt)
     where = _city(city)
     demand, wanted = _demand(where, trips, begin, rides_per_hour, minutes, seed)
     setup = Setup(city=where.title, drivers=drivers, demand=demand, minutes=minutes, pace=speed, seed=seed)
@@ -75,7 +71,7 @@ def simulate(
     try:
         if plot is not None:
             plots.ready()
-        with _exchange(data, speed) as (folder, credentials), _bar() as watch:
+        with _interruptible(), _exchange(data, speed) as (folder, credentials), _bar() as watch:
             plan = Plan(
                 base_url=credentials["base_url"],
                 keys=_keys(credentials, where),
@@ -149,33 +145,30 @@ def _time(text: str) -> datetime:
 @contextlib.contextmanager
 def _exchange(data: Path, speed: float) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The exchange that runs on `data`, or one of our own for the time of the run: its folder and its keys."""
-    found = _answering(data)
+    found = exchange.answering(data)
     if found is not None:
         console.print(
             f"On the exchange that runs at [bold]{found['base_url']}[/bold]. Its own speed must be {speed:g}."
         )
         yield data, found
         return
-    with tempfile.TemporaryDirectory(prefix="cabstand-simulate-", ignore_cleanup_errors=True) as folder:
-        own = Path(folder)
-        own.chmod(0o755)  # PostgreSQL may run as another user, and must reach its files
-        asked = ["--port", "0", "--data", folder, "--drivers", "0", "--speed", str(speed)]
-        command = [sys.executable, "-m", "cabstand", "up", *asked]
-        with (own / "log").open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
-            try:
-                credentials = _wait_until_it_answers(own, process)
-                console.print(f"On an exchange started for it at [bold]{credentials['base_url']}[/bold].")
-                yield own, credentials
-            finally:
-                process.send_signal(signal.SIGTERM)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(STOP_SECONDS)
-                process.kill()
+    with exchange.started("--drivers", "0", "--speed", str(speed)) as (own, credentials):
+        console.print(f"On an exchange started for it at [bold]{credentials['base_url']}[/bold].")
+        yield own, credentials
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
     """SIGTERM ends a run as Ctrl-C does: drivers go home, and an exchange of our own is stopped."""
-    raise KeyboardInterrupt
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

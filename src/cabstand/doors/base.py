@@ -14,6 +14,7 @@ from starlette.routing import Route, WebSocketRoute
 from cabstand.core.dispatch.model import OfferState
 from cabstand.core.errors import CoreError
 from cabstand.core.events.model import Speaker
+from cabstand.core.quotes.terms import Terms
 from cabstand.core.rides.model import Actor
 from cabstand.doors.wire import Invalid, WireError
 
@@ -152,6 +153,7 @@ class Door:
     refused: type[msgspec.Struct] | None = None  # the body of every refusal
     operations: tuple[Operation, ...]
     own: tuple[Operation, ...] = ()  # not in the document: ours, such as sandbox tools
+    talkative: bool = False  # its apps call all the time: what went well is logged at debug
     sockets: tuple[WebSocketRoute, ...] = ()  # `about` tells of them: OpenAPI has no words for them
     unserved: Mapping[str, str] = field(default_factory=dict)  # "METHOD /path" -> reason
     vocabularies: tuple[StatusVocabulary[Any], ...]
@@ -169,6 +171,7 @@ class Door:
     render_unreadable: Callable[[Request, WireError | Invalid], Response]  # a body or key that cannot be read
     render_http: Callable[[Request, int], Response]  # no such path, wrong method, a crash
     speaker: Speaker | None = None  # how it tells facts; None: it sends nothing
+    terms: Terms | None = None  # what it is told of a ride's price when it is booked; None: nothing
 
     def routes(
         self, wrapped: Callable[[Operation], Callable[[Request], Awaitable[Response]]] | None = None

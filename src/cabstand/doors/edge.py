@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -15,6 +15,7 @@ from cabstand.core.clock import Clock
 from cabstand.core.database import Connection, Database
 from cabstand.core.errors import KeyUsedForAnother, Raced
 from cabstand.core.fleet.live import Fleet
+from cabstand.core.quotes.terms import Terms
 from cabstand.core.rides import store as rides
 
 R = TypeVar("R")
@@ -31,6 +32,7 @@ class Services:
     clock: Clock
     public_url: str  # without a trailing slash
     started: datetime
+    terms: Mapping[str, Terms] = field(default_factory=dict)  # of the doors that are told prices, by name
     fleet: Fleet = field(default_factory=Fleet)  # where the drivers are, in this process
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set when nobody should wait any longer
 

@@ -39,6 +39,7 @@ class Dispatcher:
         self._pace = pace
         self._owned: dict[int, _Owned] = {}
         self.sent = 0  # offers since the start
+        self.failed = 0  # windows
         self.longest_window = 0.0  # seconds
 
     async def work(self, stop: asyncio.Event) -> None:
@@ -56,7 +57,12 @@ class Dispatcher:
 
     def figures(self) -> dict[str, float]:
         """For /metrics."""
-        return {"markets": len(self._owned), "offers": self.sent, "longest_window_seconds": self.longest_window}
+        return {
+            "markets": len(self._owned),
+            "offers": self.sent,
+            "failed_windows": self.failed,
+            "longest_window_seconds": self.longest_window,
+        }
 
     async def _keep(self) -> None:
         """Renew the leases that are ours; a market that is not ours any more is left alone."""
@@ -114,6 +120,7 @@ class Dispatcher:
         except NotOnDuty:
             owned.valid_until = 0.0  # the next round of `_keep` finds out
         except Exception:
+            self.failed += 1
             _log.exception("window failed", market=market.slug)
 
     async def _read(self, id: int) -> Market | None:

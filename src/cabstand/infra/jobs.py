@@ -93,6 +93,7 @@ async def work(
 
     async def step() -> float:
         if ran := await run_due(pool, handlers, clock(), limit=BATCH, metrics=metrics):
+            pool.wake("facts", "drivers")
             return 0.0 if ran == BATCH else _SHORTEST_REST
         return await _seconds_to_next(pool, clock())
 

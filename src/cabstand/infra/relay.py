@@ -21,7 +21,7 @@ from cabstand.infra.upkeep import FLEET
 from cabstand.infra.worker import keep_working
 
 _SECONDS: Final = 1.0  # between two looks for drivers who are not known here
-_MOST: Final = 1_000  # drivers at one look
+_MOST: Final = 500  # drivers at one look: the event loop has other things to do
 _MOST_WAITING: Final = 50_000
 
 
@@ -84,7 +84,7 @@ class Relay:
         """Enter who waits, from his open shift; one who has none was on his way out, and is forgotten."""
         if not self._unknown:
             return _SECONDS
-        wanted = list(self._unknown)[:_MOST]
+        wanted, more = list(self._unknown)[:_MOST], len(self._unknown) > _MOST
         as_of = self._clock()
         async with self._pool.connection() as connection:
             found = await live.entries(connection, wanted, pace=self._fleet.pace)
@@ -92,7 +92,7 @@ class Relay:
         for entry in found:
             self._fleet.on_shift(entry, as_of)
             self._fleet.index.take_in(waited[entry.driver], self._clock().timestamp())
-        return _SECONDS
+        return 0 if more else _SECONDS
 
 
 def _outgoing(fixes: Fixes) -> frames.Fixes:

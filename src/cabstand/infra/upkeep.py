@@ -1,7 +1,6 @@
 """Keeps the live fleet of a process in step with the database: who is on shift, doing what."""
 
 import asyncio
-from itertools import pairwise
 from typing import Final
 
 from cabstand.core.clock import Clock
@@ -36,11 +35,12 @@ async def work(pool: Pool, fleet: Fleet, clock: Clock, stop: asyncio.Event) -> N
 
 async def reconcile(pool: Pool, fleet: Fleet, clock: Clock) -> None:
     """Correct the index by what the database says; what the index was told since then stays."""
-    as_of = clock().timestamp()
-    async with pool.connection() as connection:
-        known = await live.entries(connection, pace=fleet.pace)
-    firsts = [entry.driver for entry in known[_PAGE::_PAGE]]
-    for number, (first, beyond) in enumerate(pairwise([0, *firsts, _NOBODY_LATER])):
-        page = known[number * _PAGE : (number + 1) * _PAGE]
-        fleet.index.reconcile(page, as_of, first=first, last=beyond - 1)
-        await asyncio.sleep(0)
+    after, more = 0, True
+    while more:
+        as_of = clock().timestamp()
+        async with pool.connection() as connection:
+            page = await live.entries(connection, pace=fleet.pace, after=after, at_most=_PAGE)
+        more = len(page) == _PAGE
+        last = page[-1].driver if more else _NOBODY_LATER
+        fleet.index.reconcile(page, as_of, first=after + 1, last=last)
+        after = last

@@ -27,9 +27,10 @@ from cabstand.infra.metrics import CONTENT_TYPE, Metrics
 Network = IPv4Network | IPv6Network
 Endpoint = Callable[[Request], Awaitable[Response]]
 
-# Keys of the scope. A route sets the first two; RequestLog sets the others.
+# Keys of the scope. A route sets the first three; RequestLog sets the others.
 DOOR: Final = "cabstand.door"
 OPERATION: Final = "cabstand.operation"
+TALKATIVE: Final = "cabstand.talkative"  # what goes well is logged at debug
 REQUEST_ID: Final = "cabstand.request_id"
 FORWARDED: Final = "cabstand.forwarded"  # True if a proxy, trusted or not, has passed the request on
 
@@ -123,7 +124,8 @@ class RequestLog:
         operation = scope.get(OPERATION, "unknown")
         http = scope["type"] == "http"
         self._metrics.request(door, operation, status, seconds if http else None)
-        self._log.info(
+        log = self._log.debug if scope.get(TALKATIVE) and status < 400 else self._log.info
+        log(
             "request",
             method=scope["method"] if http else "WEBSOCKET",
             path=path[:LONGEST_PATH],

@@ -84,10 +84,11 @@ async def tell(stage: Stage, ours: Mapping[str, str], theirs: Mapping[str, str],
             await stage.call("PATCH", path, theirs["dispatch_key"], {"status": word})
             for inbox in (booking, dispatch, supplier):
                 await inbox.expect("rides.status_changed", word)
-    async with stage.step("each side reads the ride: price and booking are the booker's alone"):
+    async with stage.step("each side reads the ride at its own price: the booker's is the one it sent"):
         booker_sees = await stage.call("GET", path, ours["key"])
         supplier_sees = await stage.call("GET", path, theirs["dispatch_key"])
-        check("price" in booker_sees and "price" not in supplier_sees, "the price is not where it should be")
+        check(booker_sees["price"]["total"] == 4400, "the booker does not read the price that it sent")
+        check(supplier_sees["price"]["total"] != 4400, "the supplier reads the booker's price")
     return Told(ride_id=ride["id"], booker=booker_sees, supplier=supplier_sees)
 
 

@@ -10,6 +10,7 @@ from cabstand.core.dispatch.rounds.service import NotOnDuty
 from cabstand.core.rides.model import RideState
 from cabstand.infra.db import Pool
 from tests.core.dispatch.world import METRE, a_world
+from tests.support import builders
 from tests.support.audit import audit
 
 pytestmark = pytest.mark.anyio
@@ -143,12 +144,12 @@ async def test_a_former_owner_writes_nothing(pool: Pool) -> None:
 
 async def test_a_ride_booked_ahead_begins_earlier_if_cars_are_far(pool: Pool) -> None:
     async with a_world(pool) as world:
-        await world.driver(8_000)
-        at = (world.now + timedelta(minutes=25)).isoformat()
+        await world.driver(11_500)
+        at = (world.now + timedelta(minutes=22)).isoformat()
         ride = await world.ride(requestedDate=at)
         await world.window()
-        assert await world.state(ride) == "searching", "eight kilometres and five minutes are more than 25 minutes"
-        near = await world.ride(8_000, requestedDate=at)
+        assert await world.state(ride) == "searching", "that far takes more than 17 minutes, at night too"
+        near = await world.ride(11_500, requestedDate=at)
         await world.window()
         assert await world.state(near) == "scheduled"
 
@@ -224,3 +225,27 @@ async def test_a_next_ride_that_is_cancelled_leaves_the_one_of_now(pool: Pool) -
         await world.accept(next_one)
         await world.hand_back(next_one)
         assert await world.slots() == {(first, "now")}
+
+
+async def test_who_is_taken_off_his_ride_by_hand_has_his_next_one_now(pool: Pool) -> None:
+    async with a_world(pool, Rules(queue_seconds=600)) as world:
+        await world.driver(0)
+        first = await world.ride(destination=world.address(500))
+        [sent] = await world.window()
+        await world.accept(sent)
+        await world.progress(sent, RideState.ON_BOARD)
+        second = await world.ride(600)
+        [next_one] = await world.window()
+        await world.accept(next_one)
+        other = await builders.driver_of(world.exchange, world.company)
+        await world.says(first, {"driverId": other})
+        assert await world.slots() == {(second, "now")}
+
+
+async def test_a_blocked_driver_is_asked_for_nothing(pool: Pool) -> None:
+    async with a_world(pool) as world:
+        driver = await world.driver(0)
+        await world.ride()
+        async with pool.connection() as connection:
+            await connection.execute("UPDATE drivers SET status = 'blocked' WHERE id = $1", driver)
+        assert await world.window() == []

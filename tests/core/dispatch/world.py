@@ -21,7 +21,7 @@ from cabstand.core.fleet.positions import Entry
 from cabstand.core.quotes.model import Zone
 from cabstand.core.rides import service as rides
 from cabstand.core.rides.model import Actor, RideState
-from cabstand.doors.dispatchapi.ids import decode
+from cabstand.doors.dispatchapi.ids import decode, encode
 from cabstand.infra.db import Pool
 from tests.support import builders
 from tests.support.exchange import Company, Running, running
@@ -157,6 +157,11 @@ class World:
     async def progress(self, sent: Sent, to: RideState) -> None:
         async with self.pool.transaction() as connection:
             await rides.advance(connection, self.access(sent.driver_id), sent.ride_id, to, Actor.DRIVER, now=self.now)
+
+    async def says(self, ride: int, body: dict[str, Any]) -> None:
+        """What the company's dispatch software says of a ride."""
+        path = f"/rides/{encode('ride', ride)}"
+        builders.good(await self.exchange.call("PATCH", path, self.company.key("dispatch"), body))
 
     async def state(self, ride: int) -> str:
         async with self.pool.connection() as connection:

@@ -1,5 +1,7 @@
 """Traces of rides, and what is told when a car is near or late."""
 
+import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,9 +15,12 @@ from cabstand.core.fleet.fixes import Fixes
 from cabstand.core.fleet.index import LiveIndex
 from cabstand.core.fleet.positions import Entry
 from cabstand.core.fleet.tracking import service
+from cabstand.core.fleet.tracking.meter import reading
 from cabstand.core.fleet.tracking.model import Tracked
 from cabstand.core.fleet.tracking.trace import pack, unpack
 from cabstand.core.fleet.tracking.tracker import Tracker
+from cabstand.core.money import Money
+from cabstand.core.quotes.model import Known
 from cabstand.core.rides.model import RideState
 from cabstand.infra import tracking
 from cabstand.infra.db import Pool
@@ -134,6 +139,79 @@ async def test_a_ride_is_tracked_from_the_yes_to_its_end(pool: Pool) -> None:
         async with pool.connection() as connection:
             assert await connection.fetchval("SELECT count(*) FROM ride_traces WHERE ride_id = $1", ride) == 0
             assert len(await service.trace(connection, ride)) == 150
+
+
+async def test_after_a_restart_the_meter_goes_on_from_the_last_chunk(pool: Pool) -> None:
+    async with a_world(pool) as world:
+        driver = await world.driver(200)
+        ride = await world.ride()
+        [sent] = await world.window()
+        await world.accept(sent)
+        for state in (RideState.APPROACHING, RideState.ARRIVED, RideState.ON_BOARD):
+            await world.progress(sent, state)
+        at, lat, lng = a_line(120, 20, world.now.timestamp() + 1)
+        world.turn(seconds=121)
+        for part in (slice(0, 50), slice(45, 70), slice(70, 120)):  # each in a process of its own; some is sent twice
+            tracker = Tracker(world.index, at_pace())
+            await tracking.look(pool, tracker, world.exchange.clock)
+            tracker.reported(driver, at[part], lat[part], lng[part])
+            await tracking.write(pool, tracker)
+        await world.progress(sent, RideState.COMPLETED)
+        world.turn(seconds=60)
+        await tracking.join(pool, world.exchange.clock)
+        async with pool.connection() as connection:
+            metres = await connection.fetchval("SELECT metres FROM ride_tracks WHERE ride_id = $1", ride)
+            assert len(await service.trace(connection, ride)) == 120
+        assert metres == pytest.approx(119 * 20, abs=3)
+
+
+async def test_what_is_being_written_is_not_lost_to_the_meter(pool: Pool) -> None:
+    async with a_world(pool) as world:
+        tracker = Tracker(world.index, at_pace())
+        tracker.under_way({7: a_ride(ride_id=-1), 8: a_ride(ride_id=-2, driver_id=8)})
+        at, lat, lng = a_line(90, 20)
+        tracker.reported(7, at[:60], lat[:60], lng[:60])
+        tracker.reported(8, at, lat, lng)
+        chunks = tracker.take_chunks()  # as `write` does, which has not come to an end yet
+        tracker.reported(7, at[60:], lat[60:], lng[60:])
+        async with pool.connection() as connection:
+            assert len(await service.trace(connection, -1, tracker.unwritten(-1))) == 90
+            await service.append(connection, chunks)
+            assert len(await service.trace(connection, -1, tracker.unwritten(-1))) == 90
+
+
+async def test_two_processes_that_join_a_track_at_once_lose_nothing(pool: Pool) -> None:
+    ride = -3
+    async with pool.connection() as connection:
+        for part in (slice(0, 40), slice(40, 90)):
+            at, lat, lng = (column[part] for column in a_line(90, 20))
+            await service.append(connection, {(ride, int(at[0] // 60)): pack(at, lat, lng)})
+
+    async def join() -> None:
+        async with pool.transaction() as connection:
+            await service.join(connection, ride, NOW)
+
+    await asyncio.gather(*(join() for _ in range(5)))
+    async with pool.connection() as connection:
+        assert len(await service.trace(connection, ride)) == 90
+
+
+@pytest.mark.parametrize(
+    ("told", "driven", "metres", "seconds"),
+    [
+        (Known(), None, 7_000, 700),
+        (Known(), 3_000, 3_000, 1_200),
+        (Known(metres=4_000), 3_000, 4_000, 1_200),
+        (Known(metres=4_000, seconds=400), 3_000, 4_000, 400),
+        (Known(seconds=400), None, 7_000, 400),
+    ],
+)
+def test_a_trip_is_what_its_driver_tells_then_what_was_measured_then_what_was_booked(
+    told: Known, driven: int | None, metres: int, seconds: int
+) -> None:
+    booked = Known(metres=7_000, seconds=700, waiting_seconds=60, agreed=Money(amount=4321, currency="EUR"))
+    read = reading(told, driven, booked, boarded_at=NOW, pace=10, now=NOW + timedelta(minutes=2))
+    assert read == replace(booked, metres=metres, seconds=seconds)
 
 
 async def test_another_process_does_not_tell_it_again(pool: Pool) -> None:

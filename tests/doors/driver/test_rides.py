@@ -1,5 +1,7 @@
 """From an offer to the end of a ride: every step, whose it is, and what is refused without a trace."""
 
+import asyncio
+
 import pytest
 
 from cabstand.core.access.model import Environment
@@ -217,6 +219,38 @@ async def test_where_the_ride_asks_for_a_code_the_passenger_must_say_it(pool: Po
         for body in ({}, {"code": "4712"}, {"code": "4711é"}):
             refused(await driver.call("POST", f"/rides/{ride}/on_board", body), 409, "wrong_code")
         assert ok(await driver.call("POST", f"/rides/{ride}/on_board", {"code": "4711"}))["state"] == "on_board"
+
+
+async def test_after_five_wrong_codes_none_is_heard_for_a_minute(pool: Pool) -> None:
+    async with running(pool) as here:
+        driver = await a_driver_on_shift(here)
+        ride = await driver.driving("arrived")
+        async with pool.transaction() as connection:
+            await driving.set_boarding_code(connection, ride, "4711")
+        path, right = f"/rides/{ride}/on_board", {"code": "4711"}
+        for _ in range(5):
+            refused(await driver.call("POST", path, {"code": "4712"}), 409, "wrong_code")
+        answer = await driver.call("POST", path, right)
+        refused(answer, 429, "too_many")
+        assert 0 < int(answer.headers["Retry-After"]) <= 60
+        here.clock.turn(seconds=30)
+        refused(await driver.call("POST", path, right), 429, "too_many")  # which puts nothing off
+        here.clock.turn(seconds=31)
+        refused(await driver.call("POST", path, {"code": "4712"}), 409, "wrong_code")
+        assert ok(await driver.call("POST", path, right))["state"] == "on_board"
+        for _ in range(6):
+            assert ok(await driver.call("POST", path, {}))["state"] == "on_board"  # he is, and needs no code
+
+
+async def test_of_codes_that_are_said_at_the_same_time_five_are_heard(pool: Pool) -> None:
+    async with running(pool) as here:
+        driver = await a_driver_on_shift(here)
+        ride = await driver.driving("arrived")
+        async with pool.transaction() as connection:
+            await driving.set_boarding_code(connection, ride, "4711")
+        said = [driver.call("POST", f"/rides/{ride}/on_board", {"code": f"{n:04}"}) for n in range(20)]
+        answers = await asyncio.gather(*said)
+        assert sorted(answer.status for answer in answers) == [409] * 5 + [429] * 15
 
 
 async def test_a_ride_of_another_company_is_driven_for_its_supplier(pool: Pool) -> None:

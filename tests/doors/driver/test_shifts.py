@@ -41,6 +41,16 @@ async def test_a_shift_begins_with_a_vehicle_and_ends(pool: Pool) -> None:
         assert await facts_of(here, driver.id) == ["driver.added", "driver.shift_started", "driver.shift_ended"]
 
 
+async def test_a_driver_is_told_the_vehicle_that_he_drove_last(pool: Pool) -> None:
+    async with running(pool) as here:
+        driver = await signed_in(here, await here.company())
+        assert ok(await driver.call("GET", "/me"))["vehicle_id"] is None
+        for vehicle in (driver.vehicle_id, await vehicle_of(here, driver.company)):
+            ok(await driver.call("POST", "/shift", {"vehicle_id": vehicle}), 201)
+            ok(await driver.call("DELETE", "/shift"))
+            assert ok(await driver.call("GET", "/me"))["vehicle_id"] == vehicle
+
+
 async def test_the_same_vehicle_again_is_the_same_shift_and_another_is_refused(pool: Pool) -> None:
     async with running(pool) as here:
         company = await here.company()

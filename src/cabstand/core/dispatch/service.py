@@ -172,6 +172,8 @@ async def accept(
         raise Raced  # it is open: the ride moved on at this moment, and can still be taken
     due = access.environment is Environment.LIVE and ride["state"] == RideState.ASSIGNED
     takes_slot = due and driver_id is not None
+    if takes_slot and ride["queued"]:
+        await store.HOLD_TRIP.value(connection, driver=driver_id)
     outcome = await store.ACCEPT.row(
         connection,
         actor=by,

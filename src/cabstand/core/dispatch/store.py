@@ -60,15 +60,21 @@ def send(documents: str | None) -> Statement:
     )
 
 
-ACCEPT_RIDE = Statement(
-    step(
-        ways_to(RideState.ASSIGNED, Actor.SUPPLIER, only_before=UNHELD),
-        Actor.SYSTEM,  # the wall of an offer is its supplier, below
-        also_from=", offers o",
-        where="o.id = :offer AND o.supplier_id = :tenant AND r.id = o.ride_id",
-        offer="o.id",
-        holder="o.supplier_id",
-    )
+_ACCEPT_RIDE = step(
+    ways_to(RideState.ASSIGNED, Actor.SUPPLIER, only_before=UNHELD),
+    Actor.SYSTEM,  # the wall of an offer is its supplier, below
+    also_from=", offers o",
+    where="o.id = :offer AND o.supplier_id = :tenant AND r.id = o.ride_id",
+    offer="o.id",
+    holder="o.supplier_id",
+)
+ACCEPT_RIDE = Statement(f"{_ACCEPT_RIDE}, o.queued")
+
+# A yes to a next ride holds the ride of now: that one's end waits for the yes and finds the next ride, or the yes waits
+# for the end and finds the driver free. Else a next ride could be left without one of now.
+HOLD_TRIP = Statement(
+    """SELECT r.id FROM driver_slots s JOIN rides r ON r.id = s.ride_id
+    WHERE s.driver_id = :driver AND s.slot = 'now' FOR SHARE OF r"""
 )
 
 # Everything else of a yes. `taken` and `slot` say whether it holds; the service raises if not, and all is rolled back.
@@ -124,7 +130,12 @@ NAME = Statement(
     who AS (
         UPDATE offers SET driver_id = :driver, vehicle_id = :vehicle, changed_at = :now
         WHERE id = :offer AND state = 'accepted'),
-    freed AS (DELETE FROM driver_slots WHERE ride_id = :id AND driver_id IS DISTINCT FROM :driver::bigint),
+    freed AS (
+        DELETE FROM driver_slots WHERE ride_id = :id AND driver_id IS DISTINCT FROM :driver::bigint
+        RETURNING driver_id, slot),
+    promoted AS (
+        UPDATE driver_slots n SET slot = 'now' FROM freed
+        WHERE n.driver_id = freed.driver_id AND n.slot = 'next' AND freed.slot = 'now'),
     slot AS (
         INSERT INTO driver_slots (driver_id, slot, environment, ride_id, offer_id)
         SELECT :driver::bigint, 'now', :environment, :id, :offer WHERE :takes_slot::boolean

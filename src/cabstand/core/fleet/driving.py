@@ -11,19 +11,24 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from cabstand.core.access.model import Access, CredentialKind
 from cabstand.core.database import Connection
 from cabstand.core.dispatch import service as dispatch
 from cabstand.core.dispatch.views import Asked
-from cabstand.core.errors import IllegalTransition, NotFound, TooEarly, WrongCode
+from cabstand.core.errors import IllegalTransition, NotFound, Raced, TooEarly, TooMany, WrongCode
 from cabstand.core.fleet import shifts, statements
 from cabstand.core.fleet.shifts import scope
+from cabstand.core.fleet.tracking import service as tracking
+from cabstand.core.fleet.tracking.meter import Meter, reading
 from cabstand.core.fleet.views import Day, DriverOffer, DriverRide, New
 from cabstand.core.money import Money
 from cabstand.core.places import PLACE_FIELDS, Place
 from cabstand.core.quotes.estimate import DETOUR
 from cabstand.core.quotes.geometry import metres_between
 from cabstand.core.quotes.model import Known
+from cabstand.core.quotes.terms import Terms
 from cabstand.core.rides import service as rides
 from cabstand.core.rides.model import Actor, RideState
 from cabstand.core.rides.views import CONTACT_KEPT, Rider
@@ -34,6 +39,8 @@ if TYPE_CHECKING:
 S = RideState
 WAIT: Final = timedelta(minutes=5)  # at the pickup, before the passenger counts as not having come
 ASKING: Final = timedelta(minutes=1)  # how long the offer would last that a driver makes himself by reserving
+CODES: Final = 5  # wrong ones in a row; then none is heard for a while
+CODES_PAUSE: Final = timedelta(minutes=1)
 _NOTHING: Final = Known()
 # From where a driver takes each step. `advance` would pass over steps that nobody said; a driver says them all.
 FROM: Final[Mapping[RideState, frozenset[RideState]]] = {
@@ -59,8 +66,8 @@ def _ride(row: "asyncpg.Record", *, now: datetime | None) -> DriverRide:
     if now is not None and (row["ended_at"] is None or now < row["ended_at"] + CONTACT_KEPT):
         rider = Rider(first_name=row["rider_first_name"], last_name=row["rider_last_name"], phone=row["rider_phone"])
     fare = row.get("total")
-    metres = None
-    if dropoff is not None:
+    metres = row.get("driven") or None
+    if metres is None and dropoff is not None:
         metres = round(metres_between((pickup.lat, pickup.lng), (dropoff.lat, dropoff.lng)) * DETOUR)
     return DriverRide(
         id=row["id"],
@@ -183,13 +190,15 @@ async def step(
     ride_id: int,
     to: RideState,
     *,
+    meter: Meter,
     known: Known = _NOTHING,
     code: str | None = None,
     now: datetime,
 ) -> None:
     """One step of a trip, or its end; in a transaction. Already there is success without a fact.
 
-    `known`: what the driver tells of a trip that is completed. `code`: what the passenger tells him when getting in.
+    `known`: what the driver tells of a trip that is completed; what he does not, the meter says. `code`: what the
+    passenger tells him when getting in; `try_code` comes before.
     Raises NotFound for a ride that is not his, IllegalTransition, TooEarly for a no-show, WrongCode, NotOnShift,
     DriverBusy, Raced.
     """
@@ -206,9 +215,52 @@ async def step(
         raise WrongCode("The passenger's code is another one.")
     if to is S.APPROACHING:
         await _set_off(connection, access, ride_id, now)
+    elif to is S.COMPLETED:
+        await _complete(connection, access, ride_id, standing, meter, known, now)
     else:
-        await rides.advance(connection, access, ride_id, to, Actor.DRIVER, known=known, now=now)
+        await rides.advance(connection, access, ride_id, to, Actor.DRIVER, now=now)
     await _standing(connection, access, ride_id)  # it is locked now: still his
+
+
+async def _complete(
+    connection: Connection,
+    access: Access,
+    ride_id: int,
+    standing: "asyncpg.Record",
+    meter: Meter,
+    told: Known,
+    now: datetime,
+) -> None:
+    """The end of a trip, priced by what is known of it; its track is kept as it was priced."""
+    terms, boarded_at = meter.terms.get(standing["door"]), standing["boarded_at"]
+    booked = await _booked(connection, ride_id, terms)
+    trace = await tracking.trace(connection, ride_id, meter.tracker.unwritten(ride_id))
+    driven = tracking.metres(trace, boarded_at)
+    known = reading(told, driven, booked, boarded_at=boarded_at, pace=meter.pace, now=now)
+    await rides.advance(connection, access, ride_id, S.COMPLETED, Actor.DRIVER, known=known, now=now)
+    if await _booked(connection, ride_id, terms) != booked:
+        raise Raced  # its booker agreed on something else between our look and the lock
+    if driven is not None:
+        await tracking.keep(connection, ride_id, trace, driven)
+
+
+async def _booked(connection: Connection, ride_id: int, terms: Terms | None) -> Known:
+    """What the door that booked a ride knows of its price and trip."""
+    text = await statements.document(terms.documents).value(connection, ride=ride_id) if terms else None
+    return terms.known(msgspec.json.decode(text)) if terms and text else _NOTHING
+
+
+async def try_code(connection: Connection, access: Access, ride_id: int, *, now: datetime) -> None:
+    """Count that a passenger's code is said, where the ride asks for one; one statement, committed before the step.
+
+    Raises TooMany after five that were wrong, for a minute: codes are short enough to be tried out.
+    """
+    row = await statements.TRY_BOARDING.row(
+        connection, **scope(access), ride=ride_id, most=CODES, pause_ago=now - CODES_PAUSE, now=now
+    )
+    if row is not None and row["refused"]:
+        left = (row["tried_at"] or now) + CODES_PAUSE - now
+        raise TooMany(max(1, -int(-left.total_seconds() // 1)))
 
 
 async def hand_back(

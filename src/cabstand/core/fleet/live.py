@@ -18,7 +18,7 @@ from cabstand.core.fleet import store
 from cabstand.core.fleet.eta import at_pace
 from cabstand.core.fleet.fixes import Dropped, Fixes
 from cabstand.core.fleet.index import LiveIndex
-from cabstand.core.fleet.positions import Car, Entry, Near, Status, Wanted
+from cabstand.core.fleet.positions import STALE_SECONDS, Car, Entry, Near, Position, Status, Wanted
 from cabstand.core.fleet.tracking.tracker import Tracker
 from cabstand.core.rides.model import ENDED, RideState
 
@@ -54,10 +54,19 @@ class Report:
 
 
 async def entries(
-    connection: Connection, driver_ids: Collection[int] | None = None, *, pace: float = 1.0
+    connection: Connection,
+    driver_ids: Collection[int] | None = None,
+    *,
+    pace: float = 1.0,
+    after: int = 0,
+    at_most: int | None = None,
 ) -> list[Entry]:
-    """Drivers on shift as the database knows them, these or all, by id; what `LiveIndex.reconcile` takes."""
-    rows = await store.ON_SHIFT.rows(connection, drivers=None if driver_ids is None else list(driver_ids))
+    """Drivers on shift as the database knows them, these or all, by id; what `LiveIndex.reconcile` takes.
+
+    A page of them: so many, with ids greater than `after`.
+    """
+    drivers = None if driver_ids is None else list(driver_ids)
+    rows = await store.ON_SHIFT.rows(connection, drivers=drivers, after=after, at_most=at_most)
     found = []
     for row in rows:
         status = Status.OFFERED if row["offered"] else Status.FREE
@@ -131,28 +140,32 @@ class Fleet:
         if driver_id not in self.index:
             raise NotOnShift
         before = dict(self.index.dropped)
-        lat, lng, at = (np.asarray(column, np.float64) for column in (track.lat, track.lng, track.at))
-        rest = [
-            None if column is None else np.asarray(column, np.float64)
-            for column in (track.heading, track.speed, track.accuracy)
-        ]
-        recent = at > (now - OLDEST).timestamp()
+        fixes = Fixes.columns(
+            [driver_id] * len(track.at),
+            track.lat,
+            track.lng,
+            track.at,
+            heading=track.heading,
+            speed=track.speed,
+            accuracy=track.accuracy,
+        )
+        recent = fixes.at > (now - OLDEST).timestamp()
         if not recent.all():
-            lat, lng, at = lat[recent], lng[recent], at[recent]
-            rest = [None if column is None else column[recent] for column in rest]
-        heading, speed, accuracy = rest
-        drivers = [driver_id] * len(at)
-        fixes = Fixes.columns(drivers, lat, lng, at, heading=heading, speed=speed, accuracy=accuracy)
+            fixes = fixes.some(np.flatnonzero(recent))
         believed = self.index.take_in(fixes, now.timestamp())
         accepted = int(np.count_nonzero(believed))
-        self.tracker.reported(driver_id, at[believed], lat[believed], lng[believed])
-        if self.tell is not None and accepted:
-            places = np.flatnonzero(believed)
-            self.tell(fixes.some(places[[fixes.at[places].argmax()]]))
+        if accepted:
+            self._pass_on(driver_id, fixes if accepted == len(fixes) else fixes.some(np.flatnonzero(believed)))
+        if accepted == len(recent):
+            return Report(accepted=accepted, dropped={})
         dropped = {str(why): count - before.get(why, 0) for why, count in self.index.dropped.items()}
-        if len(recent) > len(at):
-            dropped[Dropped.OLDER] = dropped.get(Dropped.OLDER, 0) + len(recent) - len(at)
+        dropped[Dropped.OLDER] = dropped.get(Dropped.OLDER, 0) + len(recent) - len(fixes)
         return Report(accepted=accepted, dropped={why: count for why, count in dropped.items() if count})
+
+    def _pass_on(self, driver_id: int, believed: Fixes) -> None:
+        self.tracker.reported(driver_id, believed.at, believed.lat, believed.lng)
+        if self.tell is not None:
+            self.tell(believed.some(np.array([believed.at.argmax()])))
 
     def nearest(
         self,
@@ -172,6 +185,13 @@ class Fleet:
         """Latitude and longitude where the driver was last, None if that is not known here."""
         car = self.index.car(driver_id)
         return None if car is None or car.position is None else (car.position.lat, car.position.lng)
+
+    def seen(self, driver_id: int, vehicle_id: int, now: datetime) -> Position | None:
+        """Where a vehicle is by what its driver reports; None if he is not on shift with it, or is silent."""
+        car = self.index.car(driver_id)
+        if car is None or car.position is None or car.entry.vehicle != vehicle_id:
+            return None
+        return car.position if now.timestamp() - car.position.at <= STALE_SECONDS else None
 
     def car(self, driver_id: int) -> Car | None:
         """A driver with his newest position, None if he is not known here."""

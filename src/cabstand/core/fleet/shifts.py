@@ -75,6 +75,7 @@ async def profile(connection: Connection, access: Access) -> Profile:
         company_name=row["company"],
         time_zone=row["time_zone"],
         environment=access.environment,
+        vehicle_id=row["vehicle_id"],
         shift=await open_shift(connection, access.driver_id),
     )
 

@@ -1,5 +1,7 @@
 """SQL of what a driver is offered and drives. A driver's wall is his own offers: every read here goes through them."""
 
+from functools import cache
+
 from cabstand.core.places import PLACE_FIELDS
 from cabstand.core.rides.model import ENDED, RideState
 from cabstand.core.sql import Statement
@@ -26,7 +28,9 @@ _HIS = """offers o JOIN rides r ON r.id = o.ride_id AND r.offer_id = o.id AND r.
 _FARE = """LEFT JOIN LATERAL (
     SELECT f.total, f.currency FROM fares f
     WHERE f.ride_id = r.id AND f.offer_id = o.id AND f.side = 'supply' ORDER BY f.id DESC LIMIT 1) f ON true"""
-_RIDES = f"SELECT {_SEEN}, f.total, f.currency FROM {_HIS} {_FARE} WHERE o.driver_id = :driver"
+_DRIVEN = "LEFT JOIN ride_tracks t ON t.ride_id = r.id AND r.ended_at IS NOT NULL"
+_RIDES = f"""SELECT {_SEEN}, f.total, f.currency, t.metres AS driven FROM {_HIS} {_FARE} {_DRIVEN}
+    WHERE o.driver_id = :driver"""
 
 RIDE = Statement(f"{_RIDES} AND r.id = :ride")
 RIDES = Statement(f"{_RIDES} AND r.id = ANY(:rides::bigint[])")
@@ -46,7 +50,7 @@ DUE = Statement(
 
 # What a step depends on; read before the step, and that it is still his once more when the ride is locked.
 STANDING = Statement(
-    """SELECT r.state, r.arrived_at, d.boarding_code FROM offers o
+    """SELECT r.state, r.door, r.arrived_at, r.boarded_at, d.boarding_code FROM offers o
     JOIN rides r ON r.id = o.ride_id AND r.offer_id = o.id JOIN ride_details d ON d.ride_id = r.id
     WHERE r.id = :ride AND r.environment = :environment AND o.driver_id = :driver AND o.supplier_id = :tenant"""
 )
@@ -62,6 +66,23 @@ TAKE_CAR = Statement(
 WHY = Statement(
     """UPDATE events e SET data = jsonb_build_object('reason', :reason::text) FROM rides r
     WHERE r.id = :ride AND e.subject = 'ride' AND e.subject_id = r.id AND e.version = r.moved"""
+)
+
+# A code that is said counts as tried before it is compared, however many are said at once. `refused`: it is not heard.
+TRY_BOARDING = Statement(
+    """WITH his AS (
+        SELECT r.id FROM offers o
+        JOIN rides r ON r.id = o.ride_id AND r.offer_id = o.id JOIN ride_details d ON d.ride_id = r.id
+        WHERE r.id = :ride AND r.environment = :environment AND o.driver_id = :driver AND o.supplier_id = :tenant
+            AND r.state = 'arrived' AND d.boarding_code IS NOT NULL),
+    tried AS (
+        INSERT INTO boarding_tries AS t (ride_id, tries, tried_at) SELECT id, 1, :now FROM his
+        ON CONFLICT (ride_id) DO UPDATE SET tried_at = excluded.tried_at,
+            tries = CASE WHEN t.tries >= :most THEN 1 ELSE t.tries + 1 END
+        WHERE t.tries < :most OR t.tried_at <= :pause_ago
+        RETURNING 1)
+    SELECT EXISTS (SELECT FROM his) AND NOT EXISTS (SELECT FROM tried) AS refused,
+        (SELECT tried_at FROM boarding_tries WHERE ride_id = :ride) AS tried_at"""
 )
 SET_BOARDING_CODE = Statement("UPDATE ride_details SET boarding_code = :code WHERE ride_id = :ride")
 
@@ -122,3 +143,9 @@ OVER = Statement(
         ELSE state END AS state
     FROM offers WHERE id = ANY(:offers::bigint[])"""
 )
+
+
+@cache
+def document(documents: str) -> Statement:
+    """What the door that keeps these documents knows of a ride."""
+    return Statement(f"SELECT document FROM {documents} WHERE id = :ride")

@@ -76,7 +76,8 @@ ACCEPT_DRIVER = Statement(
     {events.changed("driver", "driver")} SELECT 1"""
 )
 PROFILE = Statement(
-    """SELECT d.id, d.tenant_id, d.first_name, d.last_name, d.phone, t.slug, t.name AS company, t.time_zone
+    """SELECT d.id, d.tenant_id, d.first_name, d.last_name, d.phone, d.vehicle_id, t.slug,
+        t.name AS company, t.time_zone
     FROM drivers d JOIN tenants t ON t.id = d.tenant_id
     WHERE d.id = :driver AND d.tenant_id = :tenant AND d.environment = :environment"""
 )
@@ -129,13 +130,13 @@ TRACKED = Statement(
     ORDER BY s.id IS NULL, d.id LIMIT 1"""
 )
 
-# Drivers on shift as the live index has them: these, or all.
+# Drivers on shift as the live index has them: these, or all, page by page.
 ON_SHIFT = Statement(
     """SELECT s.driver_id, s.tenant_id, s.environment, s.vehicle_id, s.started_at, v.class, v.seats,
         (SELECT r.state FROM driver_slots b JOIN rides r ON r.id = b.ride_id
             WHERE b.driver_id = s.driver_id AND b.slot = 'now') AS due,
         EXISTS (SELECT FROM offers o WHERE o.exclusive_driver_id = s.driver_id AND o.state = 'sent') AS offered
     FROM shifts s JOIN vehicles v ON v.id = s.vehicle_id JOIN drivers d ON d.id = s.driver_id AND d.status = 'accepted'
-    WHERE s.ended_at IS NULL AND (:drivers::bigint[] IS NULL OR s.driver_id = ANY(:drivers))
-    ORDER BY s.driver_id"""
+    WHERE s.ended_at IS NULL AND (:drivers::bigint[] IS NULL OR s.driver_id = ANY(:drivers)) AND s.driver_id > :after
+    ORDER BY s.driver_id LIMIT :at_most"""
 )

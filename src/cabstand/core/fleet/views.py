@@ -49,6 +49,7 @@ class Profile:
     company_name: str
     time_zone: str
     environment: Environment
+    vehicle_id: int | None  # that he usually drives, which is the last one that he drove
     shift: Shift | None  # the open one
 
 

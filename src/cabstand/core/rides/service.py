@@ -328,7 +328,7 @@ async def reassign(
     vehicle_id: int | None,
     now: datetime,
 ) -> None:
-    """Another driver or car for a ride that is held, set by the owner's dispatch software; one statement.
+    """Another driver or car for a ride that is held, set by the owner's dispatch software; in a transaction.
 
     Raises IllegalTransition if nobody has the ride or another company has it, Raced if it is no longer at the view's
     version.
@@ -351,6 +351,8 @@ async def reassign(
         if row is not None and row["holder_id"] not in (None, access.tenant_id):
             raise IllegalTransition("Another company has this ride: take it back first.", before=row["state"])
         raise Raced
+    if view.driver_id is not None and view.driver_id != driver_id:
+        await store.PROMOTE.run(connection, driver=view.driver_id)
 
 
 _ACTIVATED = {S.SCHEDULED: S.SEARCHING, S.RESERVED: S.ASSIGNED}

@@ -84,6 +84,13 @@ REASSIGN = Statement(
     {events.ONE} SELECT version FROM changed"""
 )
 
+# Afterwards, in a statement of its own: one that waited for the ride does not see a next ride accepted meanwhile.
+PROMOTE = Statement(
+    """UPDATE driver_slots n SET slot = 'now'
+    WHERE n.driver_id = :driver AND n.slot = 'next'
+        AND NOT EXISTS (SELECT FROM driver_slots b WHERE b.driver_id = n.driver_id AND b.slot = 'now')"""
+)
+
 # A ride that was reserved ahead becomes due: its driver's time is taken now, unless he has another ride.
 SLOT = Statement(
     """INSERT INTO driver_slots (driver_id, slot, environment, ride_id, offer_id)

@@ -1,8 +1,9 @@
 """DispatchApi.io (YourDriverApp): booking apps and taxi dispatch software."""
 
+from cabstand.core.quotes.terms import Terms
 from cabstand.doors import reference
 from cabstand.doors.base import Door
-from cabstand.doors.dispatchapi import answers, examples, hooks, manifest, refusals, vocab
+from cabstand.doors.dispatchapi import answers, documents, examples, hooks, manifest, prices, refusals, vocab
 from cabstand.doors.dispatchapi.fields import FIELDS
 
 DOOR = Door(
@@ -56,6 +57,11 @@ DOOR = Door(
         "A completed ride for which no `price` was sent shows what it costs by the tariff and the `metrics`. Whoever "
         "serves it for another company reads what it gets. Another price or length after the end makes a new receipt; "
         "the old one is kept.",
+        "`eta` is there while a ride is `driving_to_pickup` and its driver's app reports. The document says nothing of "
+        "its units: its sample of 274181 and 1351 makes sense in milliseconds and metres only.",
+        "A vehicle is shown where the app of the driver who is on shift with it says, to its own company always, to "
+        "the booker of a ride from `driving_to_pickup` until it is over; else its own company reads the `location` "
+        "that was sent. Answers to POST and PATCH, and conditions of filters, know what was sent only.",
         "Phone numbers are compared by what they mean, a national one in the company's country, and answered as they "
         "were sent: a passenger's as it was sent first. What is no number is kept and never refused.",
         "Properties that the document does not know are kept and answered. What only the server may say (`id`, "
@@ -78,4 +84,5 @@ DOOR = Door(
     render_unreadable=refusals.unreadable,
     render_http=refusals.http,
     speaker=hooks.SPEAKER,
+    terms=Terms(documents=documents.RIDES, known=prices.known),
 )

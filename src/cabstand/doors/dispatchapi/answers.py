@@ -46,6 +46,13 @@ class Times(msgspec.Struct):
     completed: Date | UnsetType = UNSET
 
 
+class Eta(msgspec.Struct):
+    """How far the car is from the pickup."""
+
+    time: int
+    distance: int
+
+
 class Ride(msgspec.Struct, kw_only=True):
     """A ride as its reader may see it. What is not there is left out."""
 
@@ -79,6 +86,7 @@ class Ride(msgspec.Struct, kw_only=True):
     meta: wire.RideMeta | UnsetType = UNSET
     foreignMeta: dict[str, Any] | UnsetType = UNSET
     events: Times | UnsetType = UNSET
+    eta: Eta | UnsetType = UNSET
     created: Date
     modified: Date
     expired: Date
@@ -101,6 +109,15 @@ class Driver(msgspec.Struct, kw_only=True):
     modified: Date
 
 
+class Location(wire.Address, kw_only=True):
+    """Where a vehicle is: as it was sent, or by the positions of its driver's app."""
+
+    gpsSpeed: float | UnsetType = UNSET
+    gpsBearing: float | UnsetType = UNSET
+    gpsTime: Date | UnsetType = UNSET
+    gpsOrigin: str | UnsetType = UNSET
+
+
 class Vehicle(msgspec.Struct, kw_only=True):
     """A vehicle of the company."""
 
@@ -112,7 +129,7 @@ class Vehicle(msgspec.Struct, kw_only=True):
     formattedLicensePlate: str | UnsetType = UNSET
     type: wire.VehicleType
     status: wire.VehicleStatus
-    location: wire.Address
+    location: Location
     healthChecked: bool | UnsetType = UNSET
     companyId: Id
     created: Date

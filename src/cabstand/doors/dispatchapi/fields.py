@@ -69,6 +69,9 @@ FIELDS: Final[Mapping[str, str]] = {
     "Ride.type": "Always `ride`.",
     "Ride.companyId": "The company that booked it.",
     "events": "When what happened.",
+    "eta": "How far the driver is from the pickup, as it is estimated; while the ride is `driving_to_pickup`.",
+    "time": "Milliseconds.",
+    "Eta.distance": "Metres of road.",
     "Times.assigned": "A driver took it.",
     "Times.arrived": "The driver came to the pickup.",
     "Times.started": "The passenger got in.",
@@ -123,6 +126,12 @@ FIELDS: Final[Mapping[str, str]] = {
     "VehicleStatus.code": "The same as a number: 100 available, 199 unavailable.",
     "VehicleStatus.origin": "Who said so.",
     "location": "Where it is.",
+    "Vehicle.location": "Where it is: by its driver's app while a driver is on shift with it and reports, with "
+    "`gpsOrigin` `driverApp` and the place in numbers; else as it was sent.",
+    "gpsSpeed": "Metres per second.",
+    "gpsBearing": "Degrees clockwise from north.",
+    "gpsTime": "When it was there.",
+    "gpsOrigin": "Who said so.",
     "healthChecked": "Whether it was inspected.",
     # Offer
     "OfferMessage.type": "Whom it goes to: drivers, named in one of four ways, or a company as a whole.",

@@ -29,7 +29,9 @@ def find(model: str) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         access, here = await access_of(request), services(request)
         wanted = filters.read(request.query_params.multi_items())
-        return json_response(await filters.find(here.database, access, model, wanted, now=here.clock()))
+        return json_response(
+            await filters.find(here.database, access, model, wanted, now=here.clock(), fleet=here.fleet)
+        )
 
     return endpoint
 
@@ -40,7 +42,7 @@ def find_one(model: str) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         access, here = await access_of(request), services(request)
         wanted = filters.read(request.query_params.multi_items())
-        found = await filters.find_one(here.database, access, model, wanted, now=here.clock())
+        found = await filters.find_one(here.database, access, model, wanted, now=here.clock(), fleet=here.fleet)
         if found is None:
             raise NotFound
         return json_response(found)
@@ -65,7 +67,7 @@ def by_id(model: str) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         access, here = await access_of(request), services(request)
         id, wanted = number(request, model.lower()), filters.read(request.query_params.multi_items())
-        found = await filters.find_by_id(here.database, access, model, id, wanted, now=here.clock())
+        found = await filters.find_by_id(here.database, access, model, id, wanted, now=here.clock(), fleet=here.fleet)
         return json_response(found)
 
     return endpoint
@@ -87,7 +89,7 @@ async def find_company_rides(request: Request) -> Response:
     """GET /companies/{id}/rides."""
     access, here = await access_of(request), services(request)
     id, wanted = number(request, "company"), filters.read(request.query_params.multi_items())
-    found = await filters.find_related(here.database, access, id, "rides", wanted, now=here.clock())
+    found = await filters.find_related(here.database, access, id, "rides", wanted, now=here.clock(), fleet=here.fleet)
     return json_response(found)
 
 
@@ -105,4 +107,6 @@ async def read_company_ride(request: Request) -> Response:
     if number(request, "company") != access.tenant_id:
         raise NotFound
     id, wanted = number(request, "ride", "fk"), filters.read(request.query_params.multi_items())
-    return json_response(await filters.find_by_id(here.database, access, "Ride", id, wanted, now=here.clock()))
+    return json_response(
+        await filters.find_by_id(here.database, access, "Ride", id, wanted, now=here.clock(), fleet=here.fleet)
+    )

@@ -1,7 +1,6 @@
 """What this door says: core views as its JSON (contract section 3). Pure."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from cabstand.core.dispatch.views import OfferView
@@ -10,6 +9,7 @@ from cabstand.core.rides.model import RideState
 from cabstand.core.rides.views import Rider, RideView, Role, as_seen_by
 from cabstand.doors.dispatchapi import prices, wire
 from cabstand.doors.dispatchapi.ids import encode
+from cabstand.doors.dispatchapi.live import Moment
 from cabstand.doors.dispatchapi.vocab import OFFER, RIDE
 
 # Of the ride's document a supplier sees only this: never price, origin, invoice, the booker's own data (design 3.4).
@@ -95,9 +95,9 @@ def _price(view: RideView, document: Mapping[str, Any]) -> Any:
     return prices.price(view.fare) if sent is None and view.fare is not None else sent
 
 
-def ride(view: RideView, now: datetime) -> dict[str, Any]:
+def ride(view: RideView, at: Moment) -> dict[str, Any]:
     """A ride as its party may see it."""
-    view = as_seen_by(view, now)
+    view = as_seen_by(view, at.now)
     booking, document = view.booking, _document(view)
     rest = {name: value for name, value in document.items() if name not in ("departure", "destination", ALIAS)}
     return _present(
@@ -116,6 +116,7 @@ def ride(view: RideView, now: datetime) -> dict[str, Any]:
             "vehicleType": booking.vehicle_class,
             **_references(view, document),
             "events": _events(view),
+            "eta": at.eta(view),
             "type": "ride",
             "id": encode("ride", view.id),
             "created": view.created_at,

@@ -17,6 +17,7 @@ from cabstand.core.rides.views import RideView, Role
 from cabstand.doors.dispatchapi import documents, filters, patch, register_routes, render, steps, wire
 from cabstand.doors.dispatchapi.auth import access as access_of
 from cabstand.doors.dispatchapi.ids import decode, encode
+from cabstand.doors.dispatchapi.live import moment
 from cabstand.doors.dispatchapi.registers import DEBTOR, DRIVER, RATING, VEHICLE
 from cabstand.doors.edge import WOKEN, command, once, services, statement
 from cabstand.doors.wire import decode_with_raw, idempotency_key, json_response, read_body
@@ -78,7 +79,7 @@ async def create_ride(request: Request) -> Response:
 
     run = book_once if key else book
     view = await (command if key or taken or by_fixture else statement)(here.database, run)
-    return json_response(render.ride(view, now))
+    return json_response(render.ride(view, moment(here)))
 
 
 async def read_ride(request: Request) -> Response:
@@ -86,17 +87,19 @@ async def read_ride(request: Request) -> Response:
     access, here = await access_of(request), services(request)
     id = _id(request, "ride")
     if wanted := filters.read_by_id(request.query_params.multi_items()):
-        return json_response(await filters.find_by_id(here.database, access, "Ride", id, wanted, now=here.clock()))
+        return json_response(
+            await filters.find_by_id(here.database, access, "Ride", id, wanted, now=here.clock(), fleet=here.fleet)
+        )
     async with here.database.connection() as connection:
         view = await rides.read(connection, access, id, documents=documents.RIDES)
-    return json_response(render.ride(view, here.clock()))
+    return json_response(render.ride(view, moment(here)))
 
 
 async def list_rides(request: Request) -> Response:
     """GET /rides: the company's rides, and those it serves."""
     access, here = await access_of(request), services(request)
     wanted = filters.read(request.query_params.multi_items())
-    return json_response(await filters.find(here.database, access, "Ride", wanted, now=here.clock()))
+    return json_response(await filters.find(here.database, access, "Ride", wanted, now=here.clock(), fleet=here.fleet))
 
 
 async def update_ride(request: Request) -> Response:
@@ -112,7 +115,7 @@ async def update_ride(request: Request) -> Response:
             return await steps.change(connection, access, id, message, raw, now=here.clock())
 
         view = await command(here.database, change)
-    return json_response(render.ride(view, here.clock()))
+    return json_response(render.ride(view, moment(here)))
 
 
 async def _plain_step(
@@ -170,7 +173,9 @@ async def read_offer(request: Request) -> Response:
     access, here = await access_of(request), services(request)
     id = _id(request, "offer")
     if wanted := filters.read_by_id(request.query_params.multi_items()):
-        return json_response(await filters.find_by_id(here.database, access, "Offer", id, wanted, now=here.clock()))
+        return json_response(
+            await filters.find_by_id(here.database, access, "Offer", id, wanted, now=here.clock(), fleet=here.fleet)
+        )
     async with here.database.connection() as connection:
         view = await dispatch.read(connection, access, id, documents=documents.OFFERS)
     return json_response(render.offer(view))

@@ -13,6 +13,7 @@ from cabstand.core.rides.views import RideView, Role
 from cabstand.doors.dispatchapi import documents, render, steps, wire
 from cabstand.doors.dispatchapi.auth import access as access_of
 from cabstand.doors.dispatchapi.list_routes import number
+from cabstand.doors.dispatchapi.live import moment
 from cabstand.doors.edge import command, services
 from cabstand.doors.wire import decode, json_response, read_body
 
@@ -31,4 +32,4 @@ async def set_status(request: Request) -> Response:
         giver = await steps.fixture(connection, software, now) if unserved else None
         return await steps.say(connection, software, view, message.status, giver, now=now)
 
-    return json_response(render.ride(await command(here.database, say), now))
+    return json_response(render.ride(await command(here.database, say), moment(here)))

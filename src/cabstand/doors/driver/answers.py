@@ -65,6 +65,7 @@ class Driver(msgspec.Struct):
     phone: str | None
     company: Company
     environment: EnvironmentWord
+    vehicle_id: int | None
     shift: Shift | None
 
 

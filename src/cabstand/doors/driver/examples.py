@@ -31,6 +31,7 @@ DRIVER: Final[dict[str, Any]] = {
     "phone": PHONE,
     "company": {"slug": "canal-cabs", "name": "Canal Cabs"},
     "environment": "sandbox",
+    "vehicle_id": 12,
     "shift": None,
 }
 SESSION: Final = {"token": "cbs_test_6vSV0uY3hTn0B3i4Lq6zGfXwXoY2kZ1a", "driver": DRIVER}

@@ -23,6 +23,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "name": "Its name.",
     # Shifts
     "vehicle_id": "A vehicle of your company.",
+    "Driver.vehicle_id": "The one that he drove last, or was given by his company; null without one. It may be in use.",
     "vehicles": "The vehicles.",
     "vehicle": "The vehicle.",
     "plate": "Licence plate.",
@@ -68,7 +69,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "vehicle_class": "The class of vehicle that was asked for.",
     "note": "For the driver.",
     "fare": "What you are paid, once it has ended and a price is known.",
-    "distance_metres": "Length of the trip, as it is estimated.",
+    "distance_metres": "Length of the trip, as it is estimated; once it has ended, what was driven by your positions.",
     "assigned_at": "When you said yes.",
     "arrived_at": "When you arrived at the pickup.",
     "boarded_at": "When the passenger got in.",

@@ -155,6 +155,7 @@ RIDES: Final = (
         refusals=(
             *STEP,
             no("The passenger says another code.", core.WrongCode("The passenger's code is another one.")),
+            no("Five codes were wrong: none is heard for a minute.", core.TooMany(60)),
         ),
     ),
     Operation(
@@ -163,7 +164,10 @@ RIDES: Final = (
         summary="End the trip",
         handler=routes_rides.completed,
         takes_id=True,
-        about=("What you measured is what it is priced by, where no price was agreed; all of it may be left out.",),
+        about=(
+            "What you measured is what it is priced by, where no price was agreed. All of it may be left out: then the "
+            "way is that of your positions since the passenger got in, and the time that since then.",
+        ),
         parameters=(_RIDE,),
         body=wire.Completion,
         sent=examples.COMPLETION,

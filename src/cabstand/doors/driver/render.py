@@ -49,6 +49,7 @@ def driver(profile: Profile) -> dict[str, Any]:
         "phone": profile.phone,
         "company": {"slug": profile.company_slug, "name": profile.company_name},
         "environment": profile.environment,
+        "vehicle_id": profile.vehicle_id,
         "shift": shift(profile.shift) if profile.shift else None,
     }
 

@@ -10,6 +10,7 @@ from cabstand.core.database import Connection
 from cabstand.core.errors import NotFound
 from cabstand.core.fleet import driving
 from cabstand.core.fleet.live import Fleet
+from cabstand.core.fleet.tracking.meter import Meter
 from cabstand.core.fleet.views import DriverOffer, DriverRide
 from cabstand.core.quotes.model import Known
 from cabstand.core.rides.model import RideState
@@ -101,10 +102,11 @@ async def _step(
     request: Request, access: Access, id: int, to: RideState, *, known: Known | None = None, code: str | None = None
 ) -> Response:
     here = services(request)
+    meter = Meter(tracker=here.fleet.tracker, terms=here.terms, pace=here.fleet.pace)
 
     async def go(connection: Connection) -> DriverRide:
         now = here.clock()
-        await driving.step(connection, access, id, to, known=known or Known(), code=code, now=now)
+        await driving.step(connection, access, id, to, meter=meter, known=known or Known(), code=code, now=now)
         return await driving.ride(connection, access, id, now=now)
 
     return _show(here, access, await command(here.database, go))
@@ -129,6 +131,9 @@ async def on_board(request: Request) -> Response:
     """POST /rides/{id}/on_board."""
     access, id = await auth.driver(request), _id(request)
     message = decode(await read_body(request) or b"{}", wire.BOARDING)
+    here = services(request)
+    async with here.database.connection() as connection:
+        await driving.try_code(connection, access, id, now=here.clock())
     return await _step(request, access, id, RideState.ON_BOARD, code=message.code)
 
 

@@ -49,7 +49,7 @@ class NewShift(msgspec.Struct):
     vehicle_id: Whole
 
 
-class Position(msgspec.Struct):
+class Position(msgspec.Struct, gc=False):  # it can be in no cycle, so the garbage collector need not look at hundreds
     """One fix."""
 
     lat: Annotated[float, Meta(ge=-90, le=90)]
@@ -174,9 +174,9 @@ def track(fixes: list[Position], now: datetime) -> Track:
         lat=[fix.lat for fix in fixes],
         lng=[fix.lng for fix in fixes],
         at=[at if fix.at is None else fix.at.timestamp() for fix in fixes],
-        heading=[_known(fix.heading) for fix in fixes],
-        speed=[_known(fix.speed) for fix in fixes],
-        accuracy=[_known(fix.accuracy) for fix in fixes],
+        heading=[None if (value := fix.heading) is None or value < 0 else value for fix in fixes],
+        speed=[None if (value := fix.speed) is None or value < 0 else value for fix in fixes],
+        accuracy=[None if (value := fix.accuracy) is None or value < 0 else value for fix in fixes],
     )
 
 

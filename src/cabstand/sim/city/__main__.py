@@ -51,7 +51,7 @@ async def _drive(asked: argparse.Namespace, credentials: Mapping[str, Any]) -> N
             seed=asked.seed,
             tokens=kept_tokens(tokens),
         )
-        drivers = [Driver(world, phone, company) for phone, company in phones_in(credentials)[: asked.drivers]]
+        drivers = [Driver(world, phone, company=company) for phone, company in phones_in(credentials)[: asked.drivers]]
         async with at_work(world, drivers):
             reporting = asyncio.create_task(_report(world, drivers, tokens))
             await over.wait()
@@ -90,15 +90,27 @@ async def _report(world: World, drivers: Sequence[Driver], tokens: Path) -> None
         if now != told:
             told = now
             on_shift = sum(driver.on_shift for driver in drivers)
-            log.info("simulated drivers", on_shift=on_shift, rides=now[0], lost_connections=now[1])
+            log.info("simulated drivers", area="city", on_shift=on_shift, rides=now[0], lost_connections=now[1])
+
+
+def _log_to_standard_error() -> None:
+    """As the exchange does whose child we are: for people on a terminal, else a JSON object a line."""
+    people = sys.stderr.isatty()
+    structlog.configure(
+        processors=[
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.add_log_level,
+            *([] if people else [structlog.processors.format_exc_info]),
+            structlog.dev.ConsoleRenderer() if people else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def main(given: Sequence[str] | None = None) -> None:
     """Run the program."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    _log_to_standard_error()
     asked = _arguments(given)
     credentials = msgspec.json.decode(asked.credentials.read_bytes())
     if asked.drivers > 0:

@@ -20,7 +20,7 @@ from cabstand.sim.city.door import AWAY, Door, Refused
 from cabstand.sim.city.driverdoor import Ride
 from cabstand.sim.city.job import STATES, Job, Word
 from cabstand.sim.city.movement import CRUISING, Spot, Way, after, bent
-from cabstand.sim.city.places import Point, city_of_phone, somewhere, towards
+from cabstand.sim.city.places import City, Point, city_of_phone, somewhere, towards
 from cabstand.sim.city.record import Activity
 from cabstand.sim.city.world import World
 
@@ -37,8 +37,16 @@ log = structlog.get_logger()
 class Driver:
     """One driver. `live` is his life, `tick` moves his car."""
 
-    def __init__(self, world: World, phone: str, company: str | None = None, vehicle: int | None = None) -> None:
-        self.phone, self.company, self.city = phone, company, city_of_phone(phone)
+    def __init__(
+        self,
+        world: World,
+        phone: str,
+        *,
+        company: str | None = None,
+        city: City | None = None,
+        vehicle: int | None = None,
+    ) -> None:
+        self.phone, self.company, self.city = phone, company, city or city_of_phone(phone)
         self.id = 0  # until he is signed in
         self.on_shift = False
         self.job: Job | None = None
@@ -78,6 +86,13 @@ class Driver:
 
     async def live(self) -> None:
         """Until cancelled: signed in, on shift, listening; whatever breaks is mended."""
+        try:
+            await self._keep_on()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+
+    async def _keep_on(self) -> None:
         pause = BACK_OFF[0]
         while True:
             try:
@@ -105,13 +120,15 @@ class Driver:
             raise
         self.id, self.company = me["id"], me["company"]["slug"]
         if self._resting_until is None:
-            await self._start_shift()
+            await self._start_shift(me.get("vehicle_id"))
         await self._look()
 
-    async def _start_shift(self) -> None:
+    async def _start_shift(self, usual: int | None = None) -> None:
+        """With the vehicle that was hired for him, else with his usual one, else with any that is free."""
         self.on_shift = await driverdoor.open_shift(self.door) is not None
         while not self.on_shift:
-            vehicle = self._vehicle
+            vehicle = self._vehicle or usual
+            usual = None
             if vehicle is None:
                 vehicle = await self._world.garages[self.company or ""].take(self.door, self._world.clock())
             if vehicle is None:

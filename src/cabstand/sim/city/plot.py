@@ -64,7 +64,7 @@ def _drivers(axes: Any, report: Report) -> None:
     rows = [[sample.drivers.get(each, 0) for sample in report.samples] for each in _COLOURS]
     labels = [each.replace("_", " ") for each in _COLOURS]
     axes.stackplot(_minutes(report), rows, labels=labels, colors=list(_COLOURS.values()))
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper right")
     axes.set_title("Drivers on shift")
     axes.set_xlabel("minutes of the city")
 

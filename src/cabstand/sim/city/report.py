@@ -64,7 +64,7 @@ class Report:
     waiting_city_minutes: Spread  # the same at the city's pace
     pickup_kilometres: Spread  # of road, from where the driver was
     trip_kilometres: Spread
-    driver_use: Mapping[Activity, float]  # shares of the time on shift
+    driver_use: Mapping[Activity, float]  # shares of the time on shift, while riders booked
     offers: int
     offers_per_ride: float | None  # of rides that were offered at all
     answers: Mapping[str, int]
@@ -130,6 +130,7 @@ def report(
     record: Record,
     *,
     drivers_on_shift: int,
+    used: Mapping[Activity, float],
     real_seconds: float,
     findings: Sequence[str],
     samples: Sequence[Sample] = (),
@@ -159,7 +160,7 @@ def report(
         waiting_city_minutes=spread(wait * setup.pace / 60 for wait in waits),
         pickup_kilometres=spread((stint.pickup_metres or 0) / 1000 for stint in there),
         trip_kilometres=spread((stint.trip_metres or 0) / 1000 for stint in driven),
-        driver_use=shares(record.seconds),
+        driver_use=shares(used),
         offers=sum(offers.values()),
         offers_per_ride=round(sum(offers.values()) / len(offers), 3) if offers else None,
         answers=dict(sorted(record.answers.items())),

@@ -92,7 +92,9 @@ async def run(plan: Plan, watch: Watch) -> Report:
             run=secrets.token_hex(4),
             habits=plan.riders,
         )
-        drivers = [Driver(world, phone, plan.city.tenant, vehicle) for phone, vehicle in hired]
+        drivers = [
+            Driver(world, phone, company=plan.city.tenant, city=plan.city, vehicle=vehicle) for phone, vehicle in hired
+        ]
         async with at_work(world, drivers):
             try:
                 return await _Run(plan, world, drivers, riders, watch).play()
@@ -123,6 +125,7 @@ class _Run:
         following = asyncio.create_task(self._riders.follow())
         try:
             await self._book()
+            used = dict(self._world.record.seconds)  # what comes after is no normal day
             last = NO_SHOW_SECONDS + self._world.real(LAST_MINUTES) + self._plan.riders.patient_at_least
             await self._until("the last rides", lambda: not self._riders.under_way and not self._riders.unsure, last)
             seconds = self._world.clock() - self._began
@@ -134,6 +137,7 @@ class _Run:
             self._riders.all,
             self._world.record,
             drivers_on_shift=on_shift,
+            used=used,
             real_seconds=seconds,
             findings=await self._audit(),
             samples=self._samples,

@@ -29,7 +29,8 @@ LINKS = Statement("SELECT demand_id, supply_id FROM links WHERE environment = :e
 
 # Who may be asked: on shift, on no trip, asked for no other ride. As one array: a row each would be too slow.
 FREE = Statement(
-    """SELECT coalesce(array_agg(s.driver_id), '{}'::bigint[]) FROM shifts s
+    """SELECT coalesce(array_agg(s.driver_id), '{}'::bigint[])
+    FROM shifts s JOIN drivers d ON d.id = s.driver_id AND d.status = 'accepted'
     WHERE s.ended_at IS NULL AND s.environment = :environment
         AND NOT EXISTS (SELECT FROM driver_slots t WHERE t.driver_id = s.driver_id AND t.slot = 'now')
         AND NOT EXISTS (SELECT FROM offers o WHERE o.exclusive_driver_id = s.driver_id AND o.state = 'sent')"""
@@ -39,6 +40,7 @@ FREE = Statement(
 ENDING = Statement(
     """SELECT t.driver_id, d.dropoff_lat AS lat, d.dropoff_lng AS lng
     FROM driver_slots t JOIN rides r ON r.id = t.ride_id JOIN ride_details d ON d.ride_id = r.id
+    JOIN drivers who ON who.id = t.driver_id AND who.status = 'accepted'
     WHERE t.slot = 'now' AND t.environment = :environment AND r.state = 'on_board' AND d.dropoff_lat IS NOT NULL
         AND EXISTS (SELECT FROM shifts s WHERE s.driver_id = t.driver_id AND s.ended_at IS NULL)
         AND NOT EXISTS (SELECT FROM driver_slots n WHERE n.driver_id = t.driver_id AND n.slot = 'next')
@@ -54,13 +56,14 @@ LOCK = Statement(
 
 # The offers of a window. What is no longer so since the cars were matched is left out: the ride is somebody's or
 # asked already, the driver is on a trip, off shift, asked for another ride, or may not serve this tenant. His shift is
-# held: ending it waits for the offer, and then ends that too.
+# held: ending it waits for the offer, and then ends that too. Two markets may ask one driver at once: whoever is second
+# waits at the unique index and leaves him out. By drivers' ids, so that they never wait for each other.
 OFFER = Statement(
     f"""WITH pair AS (
         SELECT * FROM unnest(:rides::bigint[], :drivers::bigint[], :seconds::integer[], :queued::boolean[])
             AS u (ride_id, driver_id, pickup_seconds, queued)),
     ok AS (
-        SELECT p.*, d.tenant_id AS supplier_id
+        SELECT p.*, r.tenant_id, d.tenant_id AS supplier_id
         FROM pair p JOIN rides r ON r.id = p.ride_id AND r.environment = :environment AND r.state IN ({_ASKABLE})
         JOIN drivers d ON d.id = p.driver_id AND d.environment = r.environment AND d.status = 'accepted'
         JOIN shifts s ON s.driver_id = d.id AND s.ended_at IS NULL
@@ -73,16 +76,17 @@ OFFER = Statement(
                 SELECT FROM links l
                 WHERE l.demand_id = r.tenant_id AND l.supply_id = d.tenant_id AND l.environment = r.environment))
         FOR SHARE OF s),
-    changed AS (
-        UPDATE rides r SET version = r.version + 1, changed_at = :now FROM ok WHERE r.id = ok.ride_id
-        RETURNING r.id, r.environment, r.tenant_id, r.version, r.state),
     offer AS (
         INSERT INTO offers (ride_id, environment, tenant_id, supplier_id, door, state, exclusive_driver_id,
             pickup_seconds, queued, created_at, expires_at, changed_at)
-        SELECT c.id, c.environment, c.tenant_id, ok.supplier_id, 'driver', 'sent', ok.driver_id, ok.pickup_seconds,
-            ok.queued, :now, :expires_at, :now
-        FROM changed c JOIN ok ON ok.ride_id = c.id
+        SELECT ride_id, :environment, tenant_id, supplier_id, 'driver', 'sent', driver_id, pickup_seconds, queued,
+            :now, :expires_at, :now
+        FROM ok ORDER BY driver_id
+        ON CONFLICT (exclusive_driver_id) WHERE state = 'sent' AND exclusive_driver_id IS NOT NULL DO NOTHING
         RETURNING id, ride_id, environment, supplier_id, exclusive_driver_id),
+    changed AS (
+        UPDATE rides r SET version = r.version + 1, changed_at = :now FROM offer WHERE r.id = offer.ride_id
+        RETURNING r.id, r.environment, r.version, r.state),
     asked AS (INSERT INTO offer_drivers (offer_id, driver_id) SELECT id, exclusive_driver_id FROM offer),
     facts AS (
         INSERT INTO events (environment, subject, subject_id, version, kind, before, after, since, implied, actor,

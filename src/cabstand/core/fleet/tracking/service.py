@@ -1,5 +1,6 @@
 """What is kept and told of a ride's car. Nothing here begins or commits."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -35,17 +36,21 @@ async def append(connection: Connection, chunks: dict[tuple[int, int], bytes]) -
     )
 
 
-async def trace(connection: Connection, ride: int) -> Trace:
-    """Where the ride's car has driven, also after its end."""
-    track = await store.TRACK.value(connection, ride=ride)
-    chunks = [row["fixes"] for row in await store.CHUNKS.rows(connection, ride=ride)]
-    return unpack([*([track] if track else []), *chunks])
+async def trace(connection: Connection, ride: int, unwritten: Sequence[bytes] = ()) -> Trace:
+    """Where the ride's car has driven, also after its end. `unwritten`: what was reported and is no chunk yet."""
+    return unpack([*(row["fixes"] for row in await store.TRACE.rows(connection, ride=ride)), *unwritten])
 
 
-async def metres(connection: Connection, ride: int, since: datetime | None) -> int | None:
-    """How far the car has driven since then by its trace; None where it has none."""
-    part = (await trace(connection, ride)).since(since)
+def metres(trace: Trace, since: datetime | None) -> int | None:
+    """How far the car has driven since then; None where its trace does not say."""
+    part = trace.since(since)
     return round(part.metres()) if len(part) > 1 else None
+
+
+async def keep(connection: Connection, ride: int, trace: Trace, metres: int) -> None:
+    """Write a ride's track, with what was driven with the passenger on board."""
+    fixes = pack(trace.at, trace.lat, trace.lng)
+    await store.KEEP_TRACK.run(connection, ride=ride, fixes=fixes, metres=metres)
 
 
 async def ended(connection: Connection, now: datetime, *, limit: int = 200) -> list[tuple[int, datetime | None]]:
@@ -56,10 +61,12 @@ async def ended(connection: Connection, now: datetime, *, limit: int = 200) -> l
 
 async def join(connection: Connection, ride: int, boarded_at: datetime | None) -> None:
     """Make one track of a ride's chunks; in a transaction."""
-    whole = await trace(connection, ride)
-    await store.TAKE_CHUNKS.rows(connection, ride=ride)
-    driven = round(whole.since(boarded_at).metres())
-    await store.KEEP_TRACK.run(connection, ride=ride, fixes=pack(whole.at, whole.lat, whole.lng), metres=driven)
+    chunks = [row["fixes"] for row in await store.TAKE_CHUNKS.rows(connection, ride=ride)]
+    track = await store.TRACK.value(
+        connection, ride=ride
+    )  # after them: it may have been written by who had taken others
+    whole = unpack([*([track] if track else []), *chunks])
+    await keep(connection, ride, whole, round(whole.since(boarded_at).metres()))
 
 
 async def tell(connection: Connection, ride: Tracked, kind: FactKind, data: str | None, now: datetime) -> bool:

@@ -17,13 +17,16 @@ APPEND = Statement(
     SELECT * FROM unnest(:rides::bigint[], :minutes::integer[], :fixes::bytea[])
     ON CONFLICT (ride_id, minute) DO UPDATE SET fixes = t.fixes || excluded.fixes"""
 )
-CHUNKS = Statement("SELECT fixes FROM ride_traces WHERE ride_id = :ride ORDER BY minute")
+TRACE = Statement(
+    """SELECT fixes FROM ride_tracks WHERE ride_id = :ride
+    UNION ALL SELECT fixes FROM ride_traces WHERE ride_id = :ride"""
+)
 TRACK = Statement("SELECT fixes FROM ride_tracks WHERE ride_id = :ride")
 
 # Rides that have ended or whose driver is off them keep what was driven; one that goes on is joined at its end.
 ENDED = Statement(
-    """SELECT t.ride_id, r.boarded_at, r.ended_at FROM (SELECT DISTINCT ride_id FROM ride_traces LIMIT :limit) t
-    JOIN rides r ON r.id = t.ride_id WHERE r.ended_at < :before"""
+    """SELECT t.ride_id, r.boarded_at FROM (SELECT DISTINCT ride_id FROM ride_traces) t
+    JOIN rides r ON r.id = t.ride_id WHERE r.ended_at < :before LIMIT :limit"""
 )
 TAKE_CHUNKS = Statement("DELETE FROM ride_traces WHERE ride_id = :ride RETURNING fixes")
 KEEP_TRACK = Statement(

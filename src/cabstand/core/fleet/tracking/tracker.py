@@ -30,6 +30,7 @@ class Tracker:
         self._rides: Mapping[int, Tracked] = {}  # by driver
         self._told: set[tuple[int, FactKind]] = set()  # by offer
         self._chunks: defaultdict[tuple[int, int], list[bytes]] = defaultdict(list)
+        self._taken: Chunks = {}  # last: they may not be written yet
 
     def under_way(self, rides: Mapping[int, Tracked]) -> None:
         """The rides of now, by driver."""
@@ -49,14 +50,20 @@ class Tracker:
 
     def take_chunks(self) -> Chunks:
         """What was reported since the last call."""
-        chunks = {key: b"".join(parts) for key, parts in self._chunks.items()}
+        self._taken = {key: b"".join(parts) for key, parts in self._chunks.items()}
         self._chunks.clear()
-        return chunks
+        return dict(self._taken)
 
     def put_back(self, chunks: Chunks) -> None:
         """They could not be written."""
         for key, fixes in chunks.items():
             self._chunks[key].insert(0, fixes)
+
+    def unwritten(self, ride_id: int) -> list[bytes]:
+        """Packed positions of a ride that may not be written yet; some of them may be."""
+        taken = [fixes for (ride, _), fixes in self._taken.items() if ride == ride_id]
+        reported = [b"".join(parts) for (ride, _), parts in self._chunks.items() if ride == ride_id]
+        return taken + reported
 
     def estimate(self, driver_id: int, lat: float, lng: float, now: datetime) -> Estimate | None:
         """How far the driver is from a place; None if it is not known where he is.

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from cabstand.core.database import Connection
@@ -11,6 +10,7 @@ from cabstand.doors.dispatchapi.filters.model import Filter, Include
 from cabstand.doors.dispatchapi.filters.models import Model
 from cabstand.doors.dispatchapi.filters.relations import RELATIONS, Relation
 from cabstand.doors.dispatchapi.filters.store import Builder
+from cabstand.doors.dispatchapi.live import Moment
 
 MOST_INCLUDED: Final = 5000  # objects of one answer, each counted as often as it is written
 AT_A_TIME: Final = 50  # rows made into objects before others have a turn: some milliseconds
@@ -43,24 +43,24 @@ def leads_to_many(model: Model, filter: Filter) -> bool:
     return False
 
 
-async def found(model: Model, rows: list[Any], filter: Filter, now: datetime) -> list[Found]:
+async def found(model: Model, rows: list[Any], filter: Filter, at: Moment) -> list[Found]:
     """Rows as objects, with the fields that are asked for. Others have a turn now and then."""
     objects = []
     for n, row in enumerate(rows, 1):
         view = model.view(row)
-        objects.append(Found(view=view, rendered=filter.fields.of(model.render(view, now))))
+        objects.append(Found(view=view, rendered=filter.fields.of(model.render(view, at))))
         if n % AT_A_TIME == 0:
             await asyncio.sleep(0)
     return objects
 
 
 async def bring(
-    connection: Connection, builder: Builder, model: Model, parents: list[Found], filter: Filter, now: datetime
+    connection: Connection, builder: Builder, model: Model, parents: list[Found], filter: Filter, at: Moment
 ) -> None:
     """Write the related objects into their parents. Raises BadFilter if they are too many."""
     for include in filter.include:
         relation = RELATIONS[model.name][include.relation]
-        await _bring_one(connection, builder, relation, parents, include, now)
+        await _bring_one(connection, builder, relation, parents, include, at)
         if sum(parent.weight - 1 for parent in parents) > MOST_INCLUDED:
             raise _too_many()
 
@@ -71,7 +71,7 @@ async def _bring_one(
     relation: Relation,
     parents: list[Found],
     include: Include,
-    now: datetime,
+    at: Moment,
 ) -> None:
     by_key: dict[int, list[Found]] = {}
     for parent in parents:
@@ -87,8 +87,8 @@ async def _bring_one(
     rows = await query.rows(connection)
     if len(rows) > MOST_INCLUDED:
         raise _too_many()
-    children = await found(relation.to, rows, include.scope, now)
-    await bring(connection, builder, relation.to, children, include.scope, now)
+    children = await found(relation.to, rows, include.scope, at)
+    await bring(connection, builder, relation.to, children, include.scope, at)
     for row, child in zip(rows, children, strict=True):
         for parent in by_key[row["parent"]]:
             parent.weight += child.weight

@@ -19,6 +19,7 @@ from cabstand.doors.dispatchapi.filters import properties, sources
 from cabstand.doors.dispatchapi.filters.properties import Table
 from cabstand.doors.dispatchapi.filters.sources import Source
 from cabstand.doors.dispatchapi.ids import encode
+from cabstand.doors.dispatchapi.live import Moment
 
 if TYPE_CHECKING:
     import asyncpg
@@ -33,7 +34,7 @@ class Model:
     sources: tuple[Source, ...]
     plain: Source | None = None  # in their place where nothing is asked but the party, which all of them share
     view: "Callable[[asyncpg.Record], Any]"
-    render: Callable[[Any, datetime], dict[str, Any]]
+    render: Callable[[Any, Moment], dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +64,7 @@ class Registered:
 
     entry: Entry
     foreign: bool
+    driver_id: int | None = None  # of a vehicle: whose reports of where it is are the reader's to see
 
     @property
     def id(self) -> int:
@@ -88,14 +90,16 @@ def _registered(name: str, kind: registers.Kind, table: Table, public: Table | N
             values={column: row[column] for column in kind.register.columns},
             document=_document(row),
         )
-        return Registered(entry=entry, foreign=row["foreign"])
+        return Registered(entry=entry, foreign=row["foreign"], driver_id=row["seen_by"])
 
-    def rendered(view: Registered, now: datetime) -> dict[str, Any]:
+    def rendered(view: Registered, at: Moment) -> dict[str, Any]:
         shown = registers.rendered(kind, view.entry)
-        if not view.foreign:
-            return shown
-        assert public is not None
-        return {name: value for name, value in shown.items() if name in public.properties}
+        if view.foreign:
+            assert public is not None
+            shown = {name: value for name, value in shown.items() if name in public.properties}
+        if location := at.location(view.driver_id, view.id):
+            shown["location"] = location
+        return shown
 
     return Model(name=name, table=table, sources=(sources.own(kind),), view=view, render=rendered)
 
@@ -108,7 +112,7 @@ def _company(row: "asyncpg.Record") -> Company:
     return Company(**{name: row[name] for name in Company.__slots__})
 
 
-def _render_company(view: Company, now: datetime) -> dict[str, Any]:
+def _render_company(view: Company, at: Moment) -> dict[str, Any]:
     return _present(
         {
             "id": encode("company", view.id),
@@ -135,7 +139,7 @@ OFFER: Final = Model(
     table=properties.OFFERS,
     sources=sources.OFFERS,
     view=_offer,
-    render=lambda view, now: render.offer(view),
+    render=lambda view, at: render.offer(view),
 )
 DRIVER: Final = _registered("Driver", registers.DRIVER, properties.DRIVERS, properties.PUBLIC_DRIVER)
 VEHICLE: Final = _registered("Vehicle", registers.VEHICLE, properties.VEHICLES, properties.PUBLIC_VEHICLE)

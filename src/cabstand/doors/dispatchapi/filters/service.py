@@ -9,6 +9,7 @@ from typing import Any, Final
 from cabstand.core.access.model import Access
 from cabstand.core.database import Connection, Database
 from cabstand.core.errors import NotFound
+from cabstand.core.fleet.live import Fleet
 from cabstand.doors.dispatchapi.filters import bounds, include, sources
 from cabstand.doors.dispatchapi.filters.model import And, Filter, Pattern, patterns
 from cabstand.doors.dispatchapi.filters.models import COMPANY, MODELS, Model
@@ -16,6 +17,7 @@ from cabstand.doors.dispatchapi.filters.patterns import literally, translate
 from cabstand.doors.dispatchapi.filters.relations import RELATIONS, Relation
 from cabstand.doors.dispatchapi.filters.sources import Source
 from cabstand.doors.dispatchapi.filters.store import REFUSED, Builder
+from cabstand.doors.dispatchapi.live import Moment
 
 LONGEST_WALK: Final = 10_000  # rows skipped along an index without a time-out
 _BY_ID: Final[dict[str, tuple[Source, ...]]] = {
@@ -26,45 +28,59 @@ _BY_ID: Final[dict[str, tuple[Source, ...]]] = {
 
 
 async def find(
-    database: Database, access: Access, model: str, filter: Filter, *, now: datetime
+    database: Database, access: Access, model: str, filter: Filter, *, now: datetime, fleet: Fleet | None = None
 ) -> list[dict[str, Any]]:
-    """The objects of a list, rendered. Raises BadFilter, QueryTooExpensive among them."""
-    return await _find(database, access, MODELS[model], filter, None, now)
+    """The objects of a list, rendered; `fleet` says where cars are. Raises BadFilter, QueryTooExpensive among them."""
+    return await _find(database, access, MODELS[model], filter, None, Moment(now=now, fleet=fleet))
 
 
 async def find_related(
-    database: Database, access: Access, company_id: int, relation: str, filter: Filter, *, now: datetime
+    database: Database,
+    access: Access,
+    company_id: int,
+    relation: str,
+    filter: Filter,
+    *,
+    now: datetime,
+    fleet: Fleet | None = None,
 ) -> list[dict[str, Any]]:
     """The list of `/companies/{id}/{relation}`. Raises NotFound for another company, else as `find`."""
     within = _own(access, company_id, relation)
-    return await _find(database, access, within[0].to, filter, within, now)
+    return await _find(database, access, within[0].to, filter, within, Moment(now=now, fleet=fleet))
 
 
 async def find_one(
-    database: Database, access: Access, model: str, filter: Filter, *, now: datetime
+    database: Database, access: Access, model: str, filter: Filter, *, now: datetime, fleet: Fleet | None = None
 ) -> dict[str, Any] | None:
     """The first object of a list, or None. Raises as `find`."""
     first = Filter(
         where=filter.where, order=filter.order, limit=1, skip=filter.skip, fields=filter.fields, include=filter.include
     )
-    found = await _find(database, access, MODELS[model], first, None, now)
+    found = await _find(database, access, MODELS[model], first, None, Moment(now=now, fleet=fleet))
     return found[0] if found else None
 
 
 async def find_by_id(
-    database: Database, access: Access, model: str, id: int, filter: Filter, *, now: datetime
+    database: Database,
+    access: Access,
+    model: str,
+    id: int,
+    filter: Filter,
+    *,
+    now: datetime,
+    fleet: Fleet | None = None,
 ) -> dict[str, Any]:
     """One object; of the filter only fields and include count. Raises NotFound, else as `find`.
 
     A booker finds the driver and the vehicle of its ride as well, with their public facts.
     """
-    kind = MODELS[model]
+    kind, at = MODELS[model], Moment(now=now, fleet=fleet)
     include.check(kind, filter)
     async with bounds.connection(database, bounded=include.leads_to_many(kind, filter)) as connection:
         builder = await _builder(connection, access, filter, now)
         rows = await builder.one(kind, _BY_ID.get(model, kind.sources), id).rows(connection)
-        found = await include.found(kind, rows, filter, now)
-        await include.bring(connection, builder, kind, found, filter, now)
+        found = await include.found(kind, rows, filter, at)
+        await include.bring(connection, builder, kind, found, filter, at)
     if not found:
         raise NotFound
     return found[0].rendered
@@ -101,17 +117,17 @@ def _own(access: Access, company_id: int, relation: str) -> Within:
 
 
 async def _find(
-    database: Database, access: Access, model: Model, filter: Filter, within: Within | None, now: datetime
+    database: Database, access: Access, model: Model, filter: Filter, within: Within | None, at: Moment
 ) -> list[dict[str, Any]]:
     include.check(model, filter)
-    query = Builder(_shared(access, now), _translated(filter)).page(model, filter, within)
+    query = Builder(_shared(access, at.now), _translated(filter)).page(model, filter, within)
     bounded = query.scans or filter.skip > LONGEST_WALK or include.leads_to_many(model, filter)
     async with bounds.connection(database, bounded=bounded) as connection:
-        builder = await _builder(connection, access, filter, now)
+        builder = await _builder(connection, access, filter, at.now)
         if builder.translated != _translated(filter):
             query = builder.page(model, filter, within)
-        found = await include.found(model, await query.rows(connection), filter, now)
-        await include.bring(connection, builder, model, found, filter, now)
+        found = await include.found(model, await query.rows(connection), filter, at)
+        await include.bring(connection, builder, model, found, filter, at)
     return [each.rendered for each in found]
 
 

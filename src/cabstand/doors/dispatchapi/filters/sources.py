@@ -9,6 +9,7 @@ from typing import Final
 from cabstand.core.rides.columns import view_columns
 from cabstand.doors.dispatchapi import documents, registers
 from cabstand.doors.dispatchapi.filters.properties import PUBLIC_DRIVER, PUBLIC_VEHICLE, Table
+from cabstand.doors.dispatchapi.live import VISIBLE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,16 +76,28 @@ OFFERS: Final = (  # those one makes, and those one is asked by others
 _OWN = "v.tenant_id = :tenant AND v.environment = :environment"
 
 
-def _entry(kind: registers.Kind, document: str, *, foreign: str) -> str:
+# Who says where a vehicle is: the driver of its open shift to its company, that of a ride to the ride's booker.
+_ON_SHIFT = "(SELECT w.driver_id FROM shifts w WHERE w.vehicle_id = v.id AND w.ended_at IS NULL)"
+_ON_RIDE = f"""(SELECT s.driver_id FROM offers s JOIN rides r ON r.id = s.ride_id AND r.offer_id = s.id
+        JOIN ride_parties p ON p.ride_id = r.id AND {_PARTY} AND p.role = 'booker'
+    WHERE s.vehicle_id = v.id AND r.state IN ({", ".join(f"'{state}'" for state in sorted(VISIBLE))})
+    ORDER BY r.id DESC LIMIT 1)"""
+
+
+def _entry(kind: registers.Kind, document: str, *, foreign: bool) -> str:
     names = ("id", "tenant_id", "version", "created_at", "changed_at", *kind.register.columns)
-    return f"{', '.join(f'v.{name}' for name in names)}, {document} AS document, {foreign} AS foreign"
+    seen_by = "NULL::bigint"
+    if kind is registers.VEHICLE:
+        seen_by = _ON_RIDE if foreign else _ON_SHIFT
+    columns = ", ".join(f"v.{name}" for name in names)
+    return f"{columns}, {document} AS document, {str(foreign).lower()} AS foreign, {seen_by} AS seen_by"
 
 
 def own(kind: registers.Kind) -> Source:
     """A company's own entries of a register."""
     document = _DOCUMENT.format(table=kind.documents, id="v.id") if kind.documents else ""
     return Source(
-        columns=_entry(kind, "x.document" if document else "NULL::jsonb", foreign="false"),
+        columns=_entry(kind, "x.document" if document else "NULL::jsonb", foreign=False),
         tables=f"{kind.register.table} v {document}",
         wall=_OWN,
         id="v.id",
@@ -94,7 +107,7 @@ def own(kind: registers.Kind) -> Source:
 def _serving(kind: registers.Kind, column: str, properties: Table) -> Source:
     """Another company's, for who is driven by it: as long as a ride with it is the caller's to see."""
     return Source(
-        columns=_entry(kind, "NULL::jsonb", foreign="true"),
+        columns=_entry(kind, "NULL::jsonb", foreign=True),
         tables=f"{kind.register.table} v",
         wall=f"""v.tenant_id <> :tenant AND v.environment = :environment AND EXISTS (
             SELECT FROM offers s JOIN rides r ON r.id = s.ride_id AND r.offer_id = s.id

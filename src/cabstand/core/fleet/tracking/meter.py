@@ -1,0 +1,39 @@
+"""The meter: what is known of a trip when it ends, by its driver, its trace, the clock, and by who booked it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from cabstand.core.fleet.tracking.tracker import Tracker
+from cabstand.core.quotes.model import Known
+from cabstand.core.quotes.terms import Terms
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Meter:
+    """What a process knows of trips besides what is written."""
+
+    tracker: Tracker
+    terms: Mapping[str, Terms]  # by the door that booked the ride
+    pace: float = 1.0  # of the market: its time is taken times that
+
+
+def reading(
+    told: Known, driven: int | None, booked: Known, *, boarded_at: datetime | None, pace: float, now: datetime
+) -> Known:
+    """What the driver tells comes first, then what was measured, then what the booker said.
+
+    The time on board counts where the way was measured too: a trip of which nothing was is priced as it was planned.
+    """
+    metres = told.metres if told.metres is not None else driven
+    seconds = told.seconds
+    if seconds is None and metres is not None and boarded_at is not None:
+        seconds = round((now - boarded_at).total_seconds() * pace)
+    waiting = told.waiting_seconds
+    return replace(
+        told,
+        agreed=told.agreed or booked.agreed,
+        metres=booked.metres if metres is None else metres,
+        seconds=booked.seconds if seconds is None else seconds,
+        waiting_seconds=booked.waiting_seconds if waiting is None else waiting,
+    )
