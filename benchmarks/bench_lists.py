@@ -115,10 +115,11 @@ def questions(size: int) -> list[Question]:
         Question(
             name="20 by pickup time, the newest hour", path=_list("rides", where={"requestedDate": {"between": hour}})
         ),
-        Question(name="20 that are assigned", path=_list("rides", where={"status": "assigned"})),
+        Question(name="20 that are assigned", path=_list("rides", where={"status": "assigned"}), indexed=True),
         Question(
             name="20 that are assigned, newest first",
             path=_list("rides", where={"status": "assigned"}, order="id DESC"),
+            indexed=True,
         ),
         Question(name=f"{RARE} of a rare status", path=_list("rides", where={"status": "canceled_passenger"})),
     ]
