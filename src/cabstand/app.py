@@ -235,6 +235,9 @@ async def workers(exchange: Exchange, roles: frozenset[Role] = EVERY_ROLE) -> As
         if Role.API in roles:
             works.append(tracking.work(pool, fleet.tracker, clock, stop))
         if roles & {Role.API, Role.DISPATCH}:
+            metrics.watch(
+                "cabstand_fleet", "Drivers on shift and their positions, as this process knows.", fleet.figures
+            )
             works.append(upkeep.work(pool, fleet, clock, stop))
         if exchange.bus is not None:
             join(pool, exchange.bus)

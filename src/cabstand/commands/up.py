@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 import uvloop
@@ -31,6 +31,7 @@ from cabstand.infra.deliveries.store import end_leases
 from cabstand.infra.metrics import Metrics
 from cabstand.settings import Settings
 
+CHILD_SECONDS: Final = 5.0  # for the simulated drivers to end by themselves
 console = Console(highlight=False)
 
 
@@ -108,7 +109,7 @@ async def _serve(
         async with workers(exchange), simulated(base_url, data / "credentials.json", cast) as start:
 
             def ready() -> None:
-                _greet(base_url, data)
+                _greet(base_url, data, cast)
                 start()
 
             await answer(exchange, EVERY_ROLE, listening, ready, alive=alive)
@@ -136,15 +137,26 @@ async def simulated(base_url: str, credentials: Path, cast: Cast) -> AsyncIterat
         for child in children:
             child.terminate()
         for child in children:
-            await asyncio.to_thread(child.wait)
+            await asyncio.to_thread(_ended, child)
             assert child.stdin is not None
             child.stdin.close()
 
 
-def _greet(base_url: str, data: Path) -> None:
-    """What a person needs to know: where it is, where the keys are, how to stop."""
+def _ended(child: "subprocess.Popen[bytes]") -> None:
+    """Wait for it; one that hangs must not keep us, and loses nothing."""
+    try:
+        child.wait(CHILD_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _greet(base_url: str, data: Path, cast: Cast) -> None:
+    """What a person needs to know: where it is, where the keys are, who drives, how to stop."""
     console.print(f"Cabstand is running on [bold]{base_url}[/bold]")
     for door in DOORS:
         console.print(f"  {door.title:<16}{base_url}{door.prefix}")
     console.print(f"  {'keys':<16}{data / 'credentials.json'}")
+    if cast.drivers:
+        console.print(f"  {'drivers':<16}{cast.drivers} simulated, {cast.speed:g} times as fast as in life")
     console.print("Stop it with Ctrl-C.")

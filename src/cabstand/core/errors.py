@@ -29,6 +29,10 @@ class IllegalTransition(CoreError):
 class OfferOver(CoreError):
     """The offer is no longer open."""
 
+    def __init__(self, message: str | None = None, *, state: str | None = None) -> None:
+        super().__init__(message)
+        self.state = state  # the state it is in
+
 
 class DriverNotAsked(CoreError):
     """This driver was not asked, has already declined, or may not drive."""

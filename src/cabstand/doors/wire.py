@@ -162,8 +162,10 @@ def leftovers(raw: Mapping[str, object], shape: Shape[Any]) -> dict[str, object]
 
 def as_read(raw: Any, read: object) -> Any:
     """What was sent, with its unknown fields and nulls, its known values as they were read: "4400" is 4400."""
-    if raw is None or not isinstance(read, msgspec.Struct):
-        return raw if raw is None else read
+    if raw is None or (type(raw) is int and type(read) is float):
+        return raw  # 0 stays 0: a client may read whole numbers only
+    if not isinstance(read, msgspec.Struct):
+        return read
     names = dict(zip(read.__struct_encode_fields__, read.__struct_fields__, strict=True))
     return {key: as_read(value, getattr(read, names[key])) if key in names else value for key, value in raw.items()}
 

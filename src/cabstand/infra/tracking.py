@@ -6,7 +6,6 @@ import time
 from typing import Final
 
 from cabstand.core.clock import Clock
-from cabstand.core.errors import Raced
 from cabstand.core.events.model import FactKind
 from cabstand.core.fleet.tracking import service
 from cabstand.core.fleet.tracking.model import Estimate, Tracked
@@ -17,6 +16,7 @@ from cabstand.infra.worker import keep_working
 
 _LOOK_SECONDS: Final = 1.0
 _JOIN_SECONDS: Final = 10.0
+_PAGE: Final = 250  # rides between which the event loop has its turn
 _log = logger("tracking")
 
 
@@ -43,10 +43,14 @@ async def work(pool: Pool, tracker: Tracker, clock: Clock, stop: asyncio.Event) 
 async def look(pool: Pool, tracker: Tracker, clock: Clock) -> None:
     """Find out which rides are under way, and tell what is new of their cars."""
     async with pool.connection() as connection:
-        tracker.under_way(await service.tracked(connection))
-    for ride, kind, estimate in list(tracker.news(clock())):
-        if await _tell(pool, ride, kind, estimate, clock):
-            pool.wake("facts")
+        tracked = await service.tracked(connection)
+    tracker.under_way(tracked)
+    rides = list(tracked.values())
+    for start in range(0, len(rides), _PAGE):
+        for ride, kind, estimate in tracker.news(clock(), rides[start : start + _PAGE]):
+            if await _tell(pool, ride, kind, estimate, clock):
+                pool.wake("facts")
+        await asyncio.sleep(0)
 
 
 async def _tell(pool: Pool, ride: Tracked, kind: FactKind, estimate: Estimate, clock: Clock) -> bool:
@@ -54,7 +58,7 @@ async def _tell(pool: Pool, ride: Tracked, kind: FactKind, estimate: Estimate, c
     try:
         async with pool.transaction() as connection:
             return await service.tell(connection, ride, kind, data, clock())
-    except (service.ToldBefore, Raced):
+    except service.ToldBefore:
         return False
 
 

@@ -154,6 +154,23 @@ async def test_a_ride_booked_ahead_begins_earlier_if_cars_are_far(pool: Pool) ->
         assert await world.state(near) == "scheduled"
 
 
+async def test_cars_of_strangers_do_not_count_for_when_a_ride_booked_ahead_begins(pool: Pool) -> None:
+    async with a_world(pool) as world:
+        await world.driver(11_500)
+        await world.driver(10, company=await world.exchange.company())
+        ride = await world.ride(requestedDate=(world.now + timedelta(minutes=22)).isoformat())
+        await world.window()
+        assert await world.state(ride) == "searching", "the near car may not serve it"
+
+
+async def test_a_ride_booked_for_another_day_waits_for_its_time(pool: Pool) -> None:
+    async with a_world(pool) as world:
+        await world.driver(11_900)
+        ride = await world.ride(requestedDate=(world.now + timedelta(hours=3)).isoformat())
+        await world.window()
+        assert await world.state(ride) == "scheduled"
+
+
 async def test_a_ride_that_its_driver_hands_back_finds_another(pool: Pool) -> None:
     async with a_world(pool) as world:
         first, second = await world.driver(10), await world.driver(600)

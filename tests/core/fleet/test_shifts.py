@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from cabstand.core.access.model import Access, CredentialKind, Environment
 from cabstand.core.errors import CoreError, NotOnShift, OnARide, OnShift, VehicleInUse
 from cabstand.core.fleet import driving, live, shifts
-from cabstand.core.fleet.positions import Status
+from cabstand.core.fleet.positions import Entry, Status
 from cabstand.core.rides.model import RideState
 from cabstand.doors.edge import command
 from cabstand.infra.db import Pool, open_pool
@@ -203,3 +204,26 @@ async def test_the_live_fleet_is_told_what_each_driver_on_shift_is_doing(pool: P
         car = fleet.car(world.drivers[driving_one])
         assert car is not None
         assert car.entry.status is Status.FREE
+
+
+async def test_a_driver_is_idle_since_he_was_off_his_last_ride(pool: Pool) -> None:
+    async with running(pool) as here:
+        world = await a_world(here, 2)
+        began, (one, other) = here.clock().timestamp(), world.drivers
+        await world.says_yes(0)
+        here.clock.turn(minutes=10)
+        access, now = world.access(0), here.clock()
+        await command(pool, lambda c: driving.hand_back(c, access, world.rides[0], "other", now=now))
+        async with pool.connection() as connection:
+            idle = {entry.driver: entry.since for entry in await live.entries(connection, world.drivers)}
+        assert idle[one] == pytest.approx(now.timestamp(), abs=1)
+        assert idle[other] == pytest.approx(began, abs=5)
+
+
+def test_the_live_fleet_counts_what_it_believed_and_what_not() -> None:
+    fleet, now = live.Fleet(), datetime(2026, 5, 4, 12, tzinfo=UTC)
+    fleet.on_shift(Entry(driver=7, environment=Environment.LIVE, tenant=1), now)
+    for ahead in (0, 3600):
+        fleet.report(7, live.Track([52.0], [4.9], [now.timestamp() + ahead]), now)
+    told = {what: number for what, number in fleet.figures().items() if number}
+    assert told == {"drivers": 1, "accepted": 1, "dropped_future": 1}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cabstand.core.access.model import Environment
+from cabstand.core.dispatch.markets.model import Rules
 from cabstand.core.events.model import FactKind
 from cabstand.core.fleet.eta import at_pace
 from cabstand.core.fleet.fixes import Fixes
@@ -66,7 +67,7 @@ def a_tracker(metres: float) -> Tracker:
     index = LiveIndex()
     index.enter(Entry(driver=7, environment=Environment.LIVE, tenant=1), SECONDS)
     index.take_in(Fixes.columns([7], [52 + metres * METRE], [4.9], [SECONDS]), SECONDS)
-    return Tracker(index, at_pace(), near_metres=300)
+    return Tracker(index, at_pace())
 
 
 def a_ride(**changes: Any) -> Tracked:
@@ -79,6 +80,7 @@ def a_ride(**changes: Any) -> Tracked:
         "pickup_lat": 52.0,
         "pickup_lng": 4.9,
         "promised_at": NOW,
+        "near_metres": 300,
     }
     return Tracked(**{**values, **changes})
 
@@ -96,6 +98,20 @@ def test_who_is_near_and_who_is_late_is_told_once(metres: float, promised: int, 
     tracker = a_tracker(metres)
     tracker.under_way({7: a_ride(promised_at=NOW + timedelta(minutes=promised))})
     assert {kind for _, kind, _ in tracker.news(NOW)} == told
+    assert list(tracker.news(NOW)) == []
+
+
+def test_what_could_not_be_told_is_told_the_next_time() -> None:
+    tracker = a_tracker(200)
+    tracker.under_way({7: a_ride()})
+
+    def tell_in_vain() -> None:
+        for _ in tracker.news(NOW):
+            raise ConnectionError("the database is away")
+
+    with pytest.raises(ConnectionError):
+        tell_in_vain()
+    assert [kind for _, kind, _ in tracker.news(NOW)] == [FactKind.RIDE_NEAR]
     assert list(tracker.news(NOW)) == []
 
 
@@ -212,6 +228,20 @@ def test_a_trip_is_what_its_driver_tells_then_what_was_measured_then_what_was_bo
     booked = Known(metres=7_000, seconds=700, waiting_seconds=60, agreed=Money(amount=4321, currency="EUR"))
     read = reading(told, driven, booked, boarded_at=NOW, pace=10, now=NOW + timedelta(minutes=2))
     assert read == replace(booked, metres=metres, seconds=seconds)
+
+
+async def test_what_is_near_is_the_markets_rule(pool: Pool) -> None:
+    for near, told in ((100, set()), (1_000, {FactKind.RIDE_NEAR})):
+        async with a_world(pool, Rules(near_metres=near)) as world:
+            driver = await world.driver(500)
+            await world.ride()
+            [sent] = await world.window()
+            await world.accept(sent)
+            await world.progress(sent, RideState.APPROACHING)
+            tracker = Tracker(world.index, at_pace())
+            async with pool.connection() as connection:
+                ride = (await service.tracked(connection))[driver]
+            assert {kind for _, kind, _ in tracker.news(world.now, [ride])} == told
 
 
 async def test_another_process_does_not_tell_it_again(pool: Pool) -> None:

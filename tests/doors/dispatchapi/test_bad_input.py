@@ -148,6 +148,33 @@ async def test_a_step_that_the_lifecycle_forbids_is_told_as_such(pool: Pool) -> 
             assert error["details"]["codes"] == {"status": ["transition"]}
 
 
+async def test_a_refused_step_is_told_in_the_words_of_this_door(pool: Pool) -> None:
+    async with running(pool) as here:
+        company = await here.company()
+        ahead = await booked(here, company, requestedDate="2099-01-15T09:00:00Z")  # scheduled, to the core
+        offer = await offered(here, company, ahead["id"], await driver_of(here, company))
+        too_soon = await say(here, company, ahead["id"], "started", kind="booking")
+        unheld = await say(here, company, ahead["id"], "canceled_driver")
+        good(await say(here, company, ahead["id"], "canceled"))
+        too_late = await say(here, company, ahead["id"], "driving_to_pickup")
+        withdrawn = await here.call(
+            "PATCH", f"/offers/{offer['id']}", company.key("dispatch"), {"status": "accepted", "driverId": "x"}
+        )
+        body = {"type": "company", "productType": "ride", "productId": ahead["id"], "companyId": ahead["companyId"]}
+        over = await here.call("POST", "/offers", company.key(), body)
+        told = [
+            assert_envelope(answer, 422)["details"]["messages"]["status"]
+            for answer in (too_soon, unheld, too_late, over)
+        ]
+        assert told == [
+            ["passenger cannot take a ride from unassigned to started."],
+            ["Nobody has a ride that is unassigned."],
+            ["dispatch cannot take a ride from canceled to driving_to_pickup."],
+            ["A ride that is canceled cannot be offered."],
+        ]
+        assert assert_envelope(withdrawn, 422)["details"]["messages"]["status"] == ["The offer is canceled."]
+
+
 async def test_an_offer_needs_a_ride_and_drivers_of_ones_own(pool: Pool) -> None:
     async with running(pool) as here:
         company, other = await here.company(), await here.company()

@@ -45,6 +45,7 @@ async def test_the_example_integration_is_served_under_both_spellings_and_not_as
         again = await here.call("POST", "/integrations", partner.key("partner"), sent)
         assert again.status == 422
         assert again.body["error"]["details"]["codes"] == {"email": ["uniqueness"]}
+        assert again.body["error"]["details"]["messages"] == {"email": ["is not unique"]}
 
 
 @pytest.mark.parametrize("kind", ["booking", "dispatch"])

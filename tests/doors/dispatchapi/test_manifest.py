@@ -132,6 +132,15 @@ async def test_numbers_that_were_sent_as_text_are_answered_as_numbers(pool: Pool
             assert {name: answer[name] for name in numbers} == numbers
 
 
+async def test_whole_numbers_are_answered_as_whole_numbers(pool: Pool) -> None:
+    sent = {"metrics": {"distance": 0, "duration": 900.5, "waitingTime": 60}}
+    async with running(pool) as here:
+        company = await here.company()
+        ride = good(await here.call("POST", "/rides", company.key(), a_ride(**sent)))
+        for answer in (ride, good(await here.call("GET", f"/rides/{ride['id']}", company.key()))):
+            assert repr(answer["metrics"]) == repr(sent["metrics"])  # 0 and 0.0 are equal to Python, not to all clients
+
+
 async def test_numbers_of_a_vehicle_that_were_sent_as_text_are_answered_as_numbers(pool: Pool) -> None:
     texts = {
         "status": {"state": "unavailable", "code": "199", "since": "7"},

@@ -67,6 +67,14 @@ async def test_a_yes_that_is_said_again_changes_nothing(pool: Pool) -> None:
         refused(await driver.call("POST", f"/offers/{offer}/accept"), 409, "offer_over")
 
 
+async def test_a_yes_that_is_said_twice_at_once_is_one_yes(pool: Pool) -> None:
+    async with running(pool) as here:
+        driver = await a_driver_on_shift(here)
+        offer, ride = await driver.offer()
+        answers = await asyncio.gather(*(driver.call("POST", f"/offers/{offer}/accept") for _ in range(5)))
+        assert {(ok(answer)["id"], ok(answer)["state"]) for answer in answers} == {(ride, "approaching")}
+
+
 async def test_a_driver_has_one_ride_now(pool: Pool) -> None:
     async with running(pool) as here:
         driver = await a_driver_on_shift(here)

@@ -205,7 +205,7 @@ async def _refuse_offer(connection: Connection, access: Access, offer_id: int, n
     if row is None:
         raise NotFound(f"There is no offer {offer_id}.")
     if row["state"] != OfferState.SENT:
-        raise OfferOver(f"The offer is {row['state']}.")
+        raise OfferOver(f"The offer is {row['state']}.", state=row["state"])
     if now is not None and row["expires_at"] <= now:
         raise OfferOver("The offer has expired.")
 

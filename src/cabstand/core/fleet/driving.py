@@ -17,7 +17,7 @@ from cabstand.core.access.model import Access, CredentialKind
 from cabstand.core.database import Connection
 from cabstand.core.dispatch import service as dispatch
 from cabstand.core.dispatch.views import Asked
-from cabstand.core.errors import IllegalTransition, NotFound, Raced, TooEarly, TooMany, WrongCode
+from cabstand.core.errors import IllegalTransition, NotFound, OfferOver, Raced, TooEarly, TooMany, WrongCode
 from cabstand.core.fleet import shifts, statements
 from cabstand.core.fleet.shifts import scope
 from cabstand.core.fleet.tracking import service as tracking
@@ -152,8 +152,13 @@ async def accept(connection: Connection, access: Access, offer_id: int, *, now: 
     """
     asked = await _asked(connection, access, offer_id)
     ride_id: int = asked["ride_id"]
-    if not asked["taken"]:
+    if asked["taken"]:
+        return ride_id
+    try:
         await _say_yes(connection, access, offer_id, ride_id, now)
+    except OfferOver:  # maybe by his own yes, said twice at once; nothing was written here
+        if not (await _asked(connection, access, offer_id))["taken"]:
+            raise
     return ride_id
 
 

@@ -81,7 +81,7 @@ async def entries(
                 vehicle_type=row["class"] or "",
                 seats=row["seats"] or 4,
                 status=status,
-                since=row["started_at"].timestamp(),
+                since=row["since"].timestamp(),
                 pace=pace,
             )
         )
@@ -108,6 +108,11 @@ class Fleet:
 
     def __contains__(self, driver_id: int) -> bool:
         return driver_id in self.index
+
+    def figures(self) -> dict[str, float]:
+        """For /metrics: drivers who are known here, fixes that were believed, and those dropped, by reason."""
+        dropped = {f"dropped_{why}": float(self.index.dropped.get(why, 0)) for why in Dropped}
+        return {"drivers": len(self.index), "accepted": self.index.accepted, **dropped}
 
     async def look_up(self, connection: Connection, driver_id: int, now: datetime) -> None:
         """Enter a driver who reports and is not known here, from his open shift. Raises NotOnShift."""

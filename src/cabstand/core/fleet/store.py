@@ -130,9 +130,15 @@ TRACKED = Statement(
     ORDER BY s.id IS NULL, d.id LIMIT 1"""
 )
 
-# Drivers on shift as the live index has them: these, or all, page by page.
+# Drivers on shift as the live index has them: these, or all, page by page. One who is free is so since his shift began,
+# or since he was off his last ride.
 ON_SHIFT = Statement(
-    """SELECT s.driver_id, s.tenant_id, s.environment, s.vehicle_id, s.started_at, v.class, v.seats,
+    """SELECT s.driver_id, s.tenant_id, s.environment, s.vehicle_id, v.class, v.seats,
+        greatest(s.started_at, (
+            SELECT CASE WHEN o.state = 'released' THEN o.changed_at ELSE r.ended_at END
+            FROM offers o JOIN rides r ON r.id = o.ride_id
+            WHERE o.driver_id = s.driver_id AND o.state IN ('accepted', 'released')
+            ORDER BY o.changed_at DESC LIMIT 1)) AS since,
         (SELECT r.state FROM driver_slots b JOIN rides r ON r.id = b.ride_id
             WHERE b.driver_id = s.driver_id AND b.slot = 'now') AS due,
         EXISTS (SELECT FROM offers o WHERE o.exclusive_driver_id = s.driver_id AND o.state = 'sent') AS offered

@@ -245,7 +245,7 @@ def walk(table: Table, before: RideState, to: RideState, by: Actor) -> tuple[Rid
     """
     path = _forward(table, before, to, by)
     if path is None:
-        raise IllegalTransition(f"{by} cannot take a {before} ride forward to {to}", before=before, to=to, by=by)
+        raise IllegalTransition(f"{by} cannot take a ride from {before} to {to}.", before=before, to=to, by=by)
     return path
 
 
@@ -253,7 +253,7 @@ def given_up(state: RideState, policy: Policy) -> RideState:
     """Where a ride goes when its driver, fleet or operator lets it go; raises IllegalTransition if nobody has it."""
     row = lifecycle(policy).get(state, {})
     if state not in _GIVEN_UP_FROM or not row:
-        raise IllegalTransition(f"nobody has a {state} ride", before=state)
+        raise IllegalTransition(f"Nobody has a ride that is {state}.", before=state)
     return next(to for to in _GIVEN_UP_TO if to in row)
 
 

@@ -265,7 +265,7 @@ async def _refuse(
     if to is None:
         target = given_up(state, policy)  # raises unless somebody has it
         if by not in lifecycle(policy)[state][target]:
-            raise IllegalTransition(f"{by} cannot give a {state} ride up.", before=state, by=by)
+            raise IllegalTransition(f"{by} cannot give up a ride that is {state}.", before=state, by=by)
         raise Raced
     early = row["active_from"] is not None and row["active_from"] > now and state in statements.NOT_YET_ACTIVE
     target = EARLY.get(to, to) if early else to

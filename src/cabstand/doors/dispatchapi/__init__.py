@@ -62,14 +62,24 @@ DOOR = Door(
         "A vehicle is shown where the app of the driver who is on shift with it says, to its own company always, to "
         "the booker of a ride from `driving_to_pickup` until it is over; else its own company reads the `location` "
         "that was sent. Answers to POST and PATCH, and conditions of filters, know what was sent only.",
-        "Phone numbers are compared by what they mean, a national one in the company's country, and answered as they "
-        "were sent: a passenger's as it was sent first. What is no number is kept and never refused.",
+        "In bookings and offers phone numbers are compared by what they mean, a national one in the company's country; "
+        "in filters as they were sent. They are answered as they were sent: a passenger's as it was sent first. What "
+        "is no number is kept and never refused.",
         "Properties that the document does not know are kept and answered. What only the server may say (`id`, "
         "`companyId`, `created` and others) is ignored in requests. What is kept "
-        "as it was sent may have 100,000 bytes per thing.",
+        "as it was sent may have 100,000 bytes per thing. A body has at most 1,000,000 bytes, 20,000 values and 32 "
+        "levels, a text in it 10,000 characters, a whole number 2^53.",
         "Dates lie between the years 1900 and 2999.",
         "Ids have 24 hex digits, as in the document: 8 that are the same for all things of a kind, and 16 of our "
         "number. An id of another kind is an unknown one.",
+        "The document's curl examples send integrations and changes of debtors to `/rides`; `/integrations` and "
+        "`/debtors/{id}` are meant. JSON with a trailing comma, as one of them has, is refused with 400. An "
+        "`accessToken` is a key like all of ours. A key that may not bring in companies is answered 401.",
+        "No event tells of offers: a company that is asked finds them with "
+        '`GET /offers?filter={"where":{"status":"pending"}}`, and reads the ride when it has accepted. Whoever serves '
+        "another company's ride says its status and who drives; its details, `price` and `metrics` included, are "
+        "refused with 403.",
+        "The `passengerId` of a ride with a `passenger` is answered, unlike in the samples.",
         "The answer to a new vehicle has the `status.origin` that was sent; the document's sample shows another.",
         "Of a company `name`, `email`, `phoneNumber`, `city` and an empty `appSettings` are answered.",
         "Answers of debtors have `created` and `modified`, as those of all things.",

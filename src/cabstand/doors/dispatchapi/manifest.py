@@ -1,10 +1,12 @@
 """The operations of this door, with all that its reference says of them."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from cabstand.core.errors import DriverBusy, DriverNotAsked, NobodyToAsk
 from cabstand.doors.base import Operation, Parameter, Security
 from cabstand.doors.dispatchapi import answers, errors, examples, routes, sandbox_routes, wire
+from cabstand.doors.dispatchapi.filters.relations import RELATIONS
 from cabstand.doors.dispatchapi.manifest_rest import FILTER, FILTERED, REST
 from cabstand.doors.dispatchapi.refusing import (
     BODY,
@@ -23,13 +25,26 @@ from cabstand.doors.dispatchapi.refusing import (
     unknown,
 )
 
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
 ABOUT: Final = (
     'Bodies are JSON. Numbers may be sent as text (`"52.37"`). Properties that are not listed here are kept and '
     "answered as they were sent; what is not there is left out of answers.",
     "Dates are ISO 8601; answers have them in UTC with milliseconds. Money is in cents with an ISO 4217 currency.",
     "A key belongs to one company, in the sandbox or in live operation; the two never meet. A *booking* key is an "
     "app's, a *dispatch* key is dispatch software's: it also answers offers and says how rides go on.",
-    "What is another company's is answered as unknown, unless the ride was offered to yours.",
+    "What is another company's is answered as unknown, unless yours serves the ride. Of a ride that is only offered to "
+    "it, a company sees the offer.",
+    "Filters: a `where` holds paths such as `status` or `passenger.fname`, each with a value to equal or with `neq`, "
+    "`gt`, `gte`, `lt`, `lte`, `between`, `inq`, `nin`, `regexp`, `like`, `nlike`, `ilike`, `nilike` or `near`; `and`, "
+    "`or` and `nor` take lists of such objects. A `regexp` is one of JavaScript, with at most 256 characters, written "
+    "`^T` or `/^t/i`. `fields` names what to answer, or with `false` what not; `order` is `id DESC` or a list of such.",
+    '`include` takes names, lists of them, or objects to go deeper (`{"rides": ["driver"]}`). There are, by model, '
+    + "; ".join(f"{of}: {_listed(names)}" for of, names in RELATIONS.items())
+    + ".",
 )
 SECURITY: Final = (
     Security(
@@ -84,7 +99,7 @@ _RIDE_REFUSALS: Final = (
         "Ride",
         "status",
         "transition",
-        "passenger cannot take a completed ride forward to approaching",
+        "passenger cannot take a ride from completed to driving_to_pickup.",
     ),
     rule("The driver has another ride at that time.", "Ride", "driverId", "busy", str(DriverBusy())),
 )
@@ -307,7 +322,7 @@ SANDBOX: Final = (
                 "Ride",
                 "status",
                 "transition",
-                "dispatch cannot take a completed ride forward to approaching",
+                "dispatch cannot take a ride from completed to driving_to_pickup.",
             ),
         ),
     ),

@@ -21,7 +21,8 @@ FILTER: Final = Parameter(
     name="filter",
     place="query",
     about="LoopBack's filter as JSON: `where`, `fields`, `include`, `order`, `limit` (at most 1000), `skip`. The "
-    "bracket form `filter[where][status]=assigned` is taken too.",
+    "bracket form `filter[where][status]=assigned` is taken too. What they may hold stands at the beginning; of one "
+    "thing only `fields` and `include` count.",
     schema={"type": "object"},
     example={"limit": 20, "order": "id DESC"},
     content="application/json",
@@ -79,7 +80,7 @@ def _reading(path: str) -> list[Operation]:
         Operation(
             method="GET",
             path=f"/{path}/{{id}}/exists",
-            summary=f"Whether there is such a {what}",
+            summary=f"Whether there is such {'an' if what[0] in 'aeiou' else 'a'} {what}",
             handler=list_routes.exists(model),
             takes_id=True,
             parameters=(named,),

@@ -1,5 +1,6 @@
 """What this door answers when the core says no: a table, and how each is written in LoopBack's shape."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -7,7 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cabstand.core import errors as core
-from cabstand.doors.dispatchapi import errors
+from cabstand.core.dispatch.model import OfferState
+from cabstand.core.rides.model import RideState
+from cabstand.doors.dispatchapi import errors, vocab
 from cabstand.doors.wire import Invalid, WireError
 
 MODELS: Final = {
@@ -73,8 +76,24 @@ def refusal(request: Request, error: core.CoreError, status: int, code: str) -> 
             id = getattr(request.state, "named", None) or request.path_params.get("id", "")
             return errors.unknown(model, id) if request.method in ("GET", "HEAD") else errors.could_not_find(id)
     if status == 422:
-        return errors.invalid_property(model, _PROPERTIES[type(error)], code, str(error))
+        return errors.invalid_property(model, _PROPERTIES[type(error)], code, _reason(error))
     return errors.render(status, "Error", str(error), code)
+
+
+def _reason(error: core.CoreError) -> str:
+    """The core's text with this door's words for the states it names; of what is there already LoopBack's own text."""
+    match error:
+        case core.AlreadyThere():
+            return "is not unique"
+        case core.IllegalTransition():
+            words = {state: vocab.RIDE.says[RideState(state)] for state in (error.before, error.to) if state}
+        case core.OfferOver(state=str(state)):
+            words = {state: vocab.OFFER.says[OfferState(state)]}
+        case _:
+            words = {}
+    # At most one place for each of them: "offered" is a verb as well.
+    pattern = "|".join(rf"\b{state}\b" for state in words)
+    return re.sub(pattern, lambda found: words[found[0]], str(error), count=len(words)) if words else str(error)
 
 
 def unreadable(request: Request, error: WireError | Invalid) -> Response:

@@ -132,11 +132,13 @@ class Hub:
             self._waker.clear()
             try:
                 await self._look()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except Exception as error:
                 for line in self._lines:  # each comes again, and begins with what is open then
                     line.tell(News(lost=True))
                 self._lines.clear()
-                return
+                if isinstance(error, (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)):
+                    return  # the database is away
+                raise
             await asyncio.sleep(SHORTEST_REST)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._waker.wait(), POLL)

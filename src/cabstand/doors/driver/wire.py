@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -227,8 +227,3 @@ def day(query: Mapping[str, str]) -> date | None:
     if len(text) != 10 or not 1900 <= found.year <= 2999:
         raise problem("day", ProblemKind.TYPE_DATE, text, "must be a date between 1900 and 2999: 2030-05-14")
     return found
-
-
-def decoded(body: bytes, shape: Shape[Any]) -> Any:
-    """The message of a body that may be left out, where the message has nothing that is required."""
-    return wire.decode(body or b"{}", shape)

@@ -119,13 +119,13 @@ class Driver:
                 del self._world.tokens[self.phone]
             raise
         self.id, self.company = me["id"], me["company"]["slug"]
+        self.on_shift = me["shift"] is not None
         if self._resting_until is None:
-            await self._start_shift(me.get("vehicle_id"))
+            await self._start_shift(me["vehicle_id"])
         await self._look()
 
     async def _start_shift(self, usual: int | None = None) -> None:
         """With the vehicle that was hired for him, else with his usual one, else with any that is free."""
-        self.on_shift = await driverdoor.open_shift(self.door) is not None
         while not self.on_shift:
             vehicle = self._vehicle or usual
             usual = None

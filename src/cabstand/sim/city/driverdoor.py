@@ -39,17 +39,6 @@ async def _session(door: Door, who: Mapping[str, str]) -> str:
     return str(opened["token"])
 
 
-async def open_shift(door: Door) -> Mapping[str, Any] | None:
-    """The driver's open shift, or None."""
-    try:
-        shift: Mapping[str, Any] = await door.call("GET", "/shift")
-    except Refused as refused:
-        if refused.status == 404:
-            return None
-        raise
-    return shift
-
-
 async def current_rides(door: Door) -> list[Ride]:
     """What the driver holds: the one to drive now first."""
     rides: list[Ride] = (await door.call("GET", "/rides/current"))["rides"]

@@ -1,9 +1,11 @@
 """One window of a market: what waits is matched with who is free, and everybody concerned is told."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
+
+import numpy as np
 
 from cabstand.core.database import Database
 from cabstand.core.dispatch.markets.model import Market
@@ -37,9 +39,12 @@ async def run(
         await _change(database, service.end, market, ride, now)
     for ride in turns[Turn.RESUME]:
         await _change(database, service.resume, market, ride, now)
-    for ride in turns[Turn.LOOK_AHEAD]:
-        if _must_begin(index, market, ride, pace, now):
-            await _change(database, service.bring_forward, market, ride, now)
+    if ahead := _soon(market, turns[Turn.LOOK_AHEAD], pace, now):
+        async with database.connection() as connection:
+            suppliers = await service.suppliers(connection, market)
+        for ride in ahead:
+            if _must_begin(index, market, ride, suppliers, pace, now):
+                await _change(database, service.bring_forward, market, ride, now)
     pairs = await _matched(database, index, match, market, turns[Turn.ASK], pace, now) if turns[Turn.ASK] else []
     if not pairs:
         return []
@@ -85,12 +90,38 @@ async def _matched(
     return pairs_of(await match(problem), rides, who)
 
 
-def _must_begin(index: LiveIndex, market: Market, ride: Planned, pace: float, now: datetime) -> bool:
+def _soon(market: Market, rides: Sequence[Planned], pace: float, now: datetime) -> list[Planned]:
+    """Those of rides booked ahead that would have to begin if their car came from as far as the market looks.
+
+    Most are for later days: cars are not looked for in every window for all of them.
+    """
+    farthest = SLACK + _drive(market, float(market.rules.widest_metres), pace, now)
+    return [ride for ride in rides if ride.pickup_at - farthest <= now]
+
+
+def _must_begin(
+    index: LiveIndex,
+    market: Market,
+    ride: Planned,
+    suppliers: Mapping[int, Collection[int]],
+    pace: float,
+    now: datetime,
+) -> bool:
     """Whether the nearest car that could come needs so long that its search must begin now."""
-    wanted = Wanted(environment=market.environment, seats=ride.passengers)
+    exactly = ride.vehicle_class if market.rules.exact_types else None
+    wanted = Wanted(
+        environment=market.environment,
+        tenants=frozenset((ride.tenant_id, *suppliers.get(ride.tenant_id, ()))),
+        vehicle_types=None if exactly is None else frozenset((exactly,)),
+        seats=ride.passengers,
+    )
     near = index.nearest(ride.lat, ride.lng, 1, wanted, now.timestamp(), max_metres=market.rules.widest_metres)
     if not len(near.metres):
         return False
+    return ride.pickup_at - SLACK - _drive(market, float(near.metres[0]), pace, now) <= now
+
+
+def _drive(market: Market, metres: float, pace: float, now: datetime) -> timedelta:
+    """How long a car needs for so many metres of straight line."""
     hour = now.astimezone(ZoneInfo(market.time_zone)).hour
-    seconds = float(at_pace(pace)(near.metres, hour)[0])
-    return ride.pickup_at - SLACK - timedelta(seconds=seconds) <= now
+    return timedelta(seconds=float(at_pace(pace)(np.array([metres]), hour)[0]))

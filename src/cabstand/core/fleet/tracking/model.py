@@ -18,6 +18,7 @@ class Tracked:
     pickup_lat: float
     pickup_lng: float
     promised_at: datetime  # when the car was to be at the pickup
+    near_metres: int  # from the pickup: the driver is near
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

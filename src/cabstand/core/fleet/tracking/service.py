@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cabstand.core.database import Connection
+from cabstand.core.dispatch.markets.model import Rules
 from cabstand.core.events.model import FactKind
 from cabstand.core.fleet.tracking import store
 from cabstand.core.fleet.tracking.model import Tracked
@@ -21,7 +22,7 @@ class ToldBefore(Exception):
 
 async def tracked(connection: Connection) -> dict[int, Tracked]:
     """By driver the rides that are under way."""
-    rows = await store.TRACKED.rows(connection)
+    rows = await store.TRACKED.rows(connection, near_metres=Rules().near_metres)
     return {row["driver_id"]: Tracked(**{**row, "state": RideState(row["state"])}) for row in rows}
 
 

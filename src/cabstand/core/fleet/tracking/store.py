@@ -4,12 +4,14 @@ from cabstand.core.events import store as events
 from cabstand.core.sql import Statement
 
 # Rides that are under way by drivers whose time they take, with when the car was promised: at the time that was booked,
-# or as soon as the driver who said yes was expected to need.
+# or as soon as the driver who said yes was expected to need; and what is near in the market of its plan.
 TRACKED = Statement(
     """SELECT r.id AS ride_id, r.environment, s.driver_id, s.offer_id, r.state, d.pickup_lat, d.pickup_lng,
-        greatest(r.pickup_at, r.assigned_at + coalesce(o.pickup_seconds, 0) * interval '1 second') AS promised_at
+        greatest(r.pickup_at, r.assigned_at + coalesce(o.pickup_seconds, 0) * interval '1 second') AS promised_at,
+        coalesce((m.rules->>'near_metres')::integer, :near_metres) AS near_metres
     FROM driver_slots s JOIN rides r ON r.id = s.ride_id JOIN ride_details d ON d.ride_id = r.id
     JOIN offers o ON o.id = s.offer_id
+    LEFT JOIN ride_plans q ON q.ride_id = r.id LEFT JOIN markets m ON m.id = q.market_id
     WHERE s.slot = 'now' AND r.state IN ('assigned', 'approaching', 'arrived', 'on_board')"""
 )
 APPEND = Statement(

@@ -1,7 +1,7 @@
 """The tracker of one process: which drivers are on a ride, what they reported, who is near, who is late."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 import numpy as np
@@ -23,10 +23,9 @@ Chunks = dict[tuple[int, int], bytes]
 class Tracker:
     """Collects what is to be written, and says what is to be told; `infra/tracking.py` does both."""
 
-    def __init__(self, index: LiveIndex, estimator: Estimator, *, near_metres: float = 300.0) -> None:
+    def __init__(self, index: LiveIndex, estimator: Estimator) -> None:
         self._index = index
         self._estimator = estimator
-        self._near_metres = near_metres
         self._rides: Mapping[int, Tracked] = {}  # by driver
         self._told: set[tuple[int, FactKind]] = set()  # by offer
         self._chunks: defaultdict[tuple[int, int], list[bytes]] = defaultdict(list)
@@ -77,22 +76,21 @@ class Tracker:
         metres = metres_between((car.position.lat, car.position.lng), (lat, lng))
         return Estimate(seconds=round(float(self._estimator(np.array([metres]), hour)[0])), metres=round(metres))
 
-    def news(self, now: datetime) -> Iterator[tuple[Tracked, FactKind, Estimate]]:
-        """Who is near, and who will be late; each is said once per driver and ride."""
-        for ride in self._rides.values():
+    def news(
+        self, now: datetime, rides: Iterable[Tracked] | None = None
+    ) -> Iterator[tuple[Tracked, FactKind, Estimate]]:
+        """Who is near, and who will be late, of all rides or of these.
+
+        Each is said once per driver and ride; one at which the caller failed is said again at the next call.
+        """
+        for ride in self._rides.values() if rides is None else rides:
             if ride.state is not RideState.APPROACHING:
                 continue
             estimate = self.estimate(ride.driver_id, ride.pickup_lat, ride.pickup_lng, now)
             if estimate is None:
                 continue
-            if estimate.metres <= self._near_metres and self._first(ride, FactKind.RIDE_NEAR):
-                yield ride, FactKind.RIDE_NEAR, estimate
             late = now.timestamp() + estimate.seconds > (ride.promised_at + LATE).timestamp()
-            if late and self._first(ride, FactKind.RIDE_LATE):
-                yield ride, FactKind.RIDE_LATE, estimate
-
-    def _first(self, ride: Tracked, kind: FactKind) -> bool:
-        if (ride.offer_id, kind) in self._told:
-            return False
-        self._told.add((ride.offer_id, kind))
-        return True
+            for kind, holds in ((FactKind.RIDE_NEAR, estimate.metres <= ride.near_metres), (FactKind.RIDE_LATE, late)):
+                if holds and (ride.offer_id, kind) not in self._told:
+                    yield ride, kind, estimate
+                    self._told.add((ride.offer_id, kind))  # not before: telling it may have failed
