@@ -77,6 +77,11 @@ def test_all_that_is_wrong_with_a_market_or_a_plan_is_told_at_once() -> None:
         assert word in told
 
 
+def test_a_plan_for_the_sandbox_is_refused() -> None:
+    with pytest.raises(PlanError, match="plans are for live rides"):
+        the_plan(a_tenant("t", PLAN.replace('["live"]', '["sandbox", "live"]')))
+
+
 def test_a_circle_becomes_a_polygon_of_its_size() -> None:
     zone = Zone(name="z", centre=(52.0, 4.0), metres=10_000)
     corners = corners_of(zone)

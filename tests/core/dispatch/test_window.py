@@ -266,3 +266,23 @@ async def test_a_blocked_driver_is_asked_for_nothing(pool: Pool) -> None:
         async with pool.connection() as connection:
             await connection.execute("UPDATE drivers SET status = 'blocked' WHERE id = $1", driver)
         assert await world.window() == []
+
+
+async def test_a_ride_that_cannot_be_ended_holds_up_no_other(pool: Pool) -> None:
+    async with a_world(pool, search_seconds=60) as world:
+        stuck, ends = await world.ride(9_000), await world.ride(9_000)
+        world.turn(seconds=61)
+        await world.driver(0)
+        waits = await world.ride()
+        async with pool.connection() as connection:  # its next fact is there already: nothing can be written about it
+            await connection.execute(
+                """INSERT INTO events (environment, subject, subject_id, version, kind, actor, at)
+                VALUES ('live', 'ride', $1, 2, 'ride.moved', 'system', now())""",
+                stuck,
+            )
+        with pytest.raises(ExceptionGroup, match="rides of the market"):
+            await world.window()
+        assert await world.state(ends) == "no_drivers"
+        async with pool.connection() as connection:
+            assert await connection.fetchval("SELECT count(*) FROM offers WHERE ride_id = $1", waits) == 1
+            await connection.execute("DELETE FROM events WHERE subject_id = $1 AND version = 2", stuck)

@@ -79,6 +79,9 @@ def plans(tenant: Table, slug: str, doors: Collection[str]) -> dict[Environment,
     for table in tenant.tables("plans"):
         door = table.one_of("door", doors)
         environments = [Environment(word) for word in table.some_of("environments", [*Environment])]
+        if Environment.SANDBOX in environments:
+            what = "plans are for live rides: in the sandbox a ride has its driver at once, or waits for its company"
+            table.problem("environments", what)
         times = {name: table.whole(name, *bounds) for name, bounds in _TIMES.items() if table.has(name)}
         plan = DispatchPlan(door=door, channels=table.some_of("channels", CHANNELS), **times)
         for environment in environments:

@@ -26,7 +26,10 @@ _ON_SHIFT: Final = (Status.FREE, Status.OFFERED, Status.TO_PICKUP, Status.BUSY) 
 async def run(
     database: Database, index: LiveIndex, match: Match, market: Market, epoch: int, *, pace: float, now: datetime
 ) -> list[Sent]:
-    """Do all that is due; returns the offers that were made. Raises NotOnDuty if the market has another owner."""
+    """Do all that is due; returns the offers that were made.
+
+    Raises NotOnDuty if the market has another owner, and in the end an ExceptionGroup of what failed of single rides.
+    """
     async with database.connection() as connection:
         planned = await service.planned(connection, market)
     turns: dict[Turn, list[Planned]] = {turn: [] for turn in Turn}
@@ -35,23 +38,39 @@ async def run(
     if ended := turns[Turn.FORGET]:
         async with database.connection() as connection:
             await service.forget(connection, [ride.id for ride in ended])
-    for ride in turns[Turn.END]:
-        await _change(database, service.end, market, ride, now)
-    for ride in turns[Turn.RESUME]:
-        await _change(database, service.resume, market, ride, now)
-    if ahead := _soon(market, turns[Turn.LOOK_AHEAD], pace, now):
-        async with database.connection() as connection:
-            suppliers = await service.suppliers(connection, market)
-        for ride in ahead:
-            if _must_begin(index, market, ride, suppliers, pace, now):
-                await _change(database, service.bring_forward, market, ride, now)
     pairs = await _matched(database, index, match, market, turns[Turn.ASK], pace, now) if turns[Turn.ASK] else []
-    if not pairs:
-        return []
-    async with database.transaction() as connection:
-        sent = await service.offer(connection, market, epoch, pairs, now=now)
-    database.wake("facts", "drivers")
+    sent = []
+    if pairs:
+        async with database.transaction() as connection:
+            sent = await service.offer(connection, market, epoch, pairs, now=now)
+        database.wake("facts", "drivers")
+    beginning = await _beginning(database, index, market, turns[Turn.LOOK_AHEAD], pace, now)
+    changes = (
+        *((service.end, ride) for ride in turns[Turn.END]),
+        *((service.resume, ride) for ride in turns[Turn.RESUME]),
+        *((service.bring_forward, ride) for ride in beginning),
+    )
+    failures = []
+    for change, ride in changes:
+        try:
+            await _change(database, change, market, ride, now)
+        except Exception as error:  # of one ride: the others have their turn first
+            failures.append(error)
+    if failures:
+        raise ExceptionGroup(f"rides of the market {market.slug}", failures)
     return sent
+
+
+async def _beginning(
+    database: Database, index: LiveIndex, market: Market, rides: Sequence[Planned], pace: float, now: datetime
+) -> list[Planned]:
+    """Those of rides booked ahead whose search must begin now."""
+    ahead = _soon(market, rides, pace, now)
+    if not ahead:
+        return []
+    async with database.connection() as connection:
+        suppliers = await service.suppliers(connection, market)
+    return [ride for ride in ahead if _must_begin(index, market, ride, suppliers, pace, now)]
 
 
 async def _change(
