@@ -35,7 +35,7 @@ from tests.support.exchange import running
 
 PAGE = ROOT / "docs" / "reliability.md"
 SEED = 20240115
-CONNECTIONS = 50  # of the embedded server's 60
+CONNECTIONS = 50
 
 
 @dataclass

@@ -28,7 +28,7 @@ SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "port": "5432",
-    "max_connections": "60",
+    "max_connections": "150",
     "shared_buffers": "128MB",
     "wal_level": "minimal",
     "max_wal_senders": "0",
