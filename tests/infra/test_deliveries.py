@@ -231,11 +231,11 @@ async def test_what_is_queued_while_another_request_hangs_goes_out_at_once(pool:
     async with Receiver(behave=hangs_for_one) as receiver:
         party = await a_party(pool, receiver.url)
         await deliver_to(pool, party, stuck, 1)
-        worker = asyncio.create_task(work(a_sender(pool, TurnedClock(), a_speaker(timeout=1)), stop))
+        worker = asyncio.create_task(work(a_sender(pool, TurnedClock(), a_speaker(timeout=3)), stop))
         await until(lambda: len(receiver.hits) == 1)
         await deliver_to(pool, party, a_ride(), 1)
         pool.wake()
-        await until(lambda: len(receiver.hits) == 2, seconds=0.9)
+        await until(lambda: len(receiver.hits) == 2, seconds=2.5)  # while it hangs
         stop.set()
         await asyncio.wait_for(worker, 5)
 

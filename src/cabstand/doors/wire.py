@@ -135,14 +135,18 @@ def decode(body: bytes, shape: Shape[T]) -> T:
     """
     suspicious = _is_suspicious(body)
     if shape.strict and not suspicious:
-        try:
-            value = shape.decoder.decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            pass  # read again below, for what exactly is wrong with it
-        else:
-            if shape.settle(value, None):
-                return value
+        value = _decoded(body, shape)
+        if value is not None and shape.settle(value, None):
+            return value
     return _fit(_parse(body, suspicious=suspicious), shape)
+
+
+def _decoded(body: bytes, shape: Shape[T]) -> T | None:
+    """The message in one pass; None if something is wrong with it, which is found out by reading it again."""
+    try:
+        return shape.decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def decode_with_raw(body: bytes, shape: Shape[T]) -> tuple[T, dict[str, Any]]:

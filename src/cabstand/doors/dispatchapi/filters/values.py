@@ -5,6 +5,7 @@ Strings are coerced for top-level properties; nested and untyped ones compare lo
 
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
@@ -96,14 +97,12 @@ def date(value: Any) -> datetime:
 
     As in replies there is nothing below the millisecond. Raises BadFilter.
     """
-    try:
+    with suppress(ValueError, OverflowError):  # said below
         if isinstance(value, int | float) and not isinstance(value, bool):
             return _EPOCH + timedelta(milliseconds=math.floor(value))
         found = _DATE.fullmatch(value) if isinstance(value, str) else None
         if found is not None:
             return _moment(found)
-    except (ValueError, OverflowError):
-        pass  # said below
     raise BadFilter(f"Invalid date: {value if isinstance(value, str) and len(value) < 100 else shown(value)}")
 
 
