@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from structlog.contextvars import bound_contextvars
 
-from cabstand.infra.log import configure, logger, mark_logged
+from cabstand.infra.log import configure, logger, mark_logged, plain_lines
 from cabstand.settings import Settings
 from tests.infra.asgi import lines, log_in_memory
 
@@ -133,6 +133,26 @@ def test_a_traceback_that_was_written_is_not_written_again_by_the_server(out: io
     (line,) = lines(out)
     assert line["event"] == "Exception in ASGI application"
     assert "ValueError: new" in line["exception"]
+
+
+def test_plain_lines_read_as_others_and_keep_to_the_level(out: io.BytesIO) -> None:
+    configure("info", "json", stream=out)
+    log = logger("web").bind()
+    plain_lines(log)("request", path="/\ud800", status=200)
+    log.info("request", path="/\ud800", status=200)
+    plain, usual = lines(out)
+    assert list(plain) == list(usual)
+    assert {**plain, "timestamp": ""} == {**usual, "timestamp": ""}
+    configure("warning", "json", stream=out)
+    plain_lines(logger("web").bind())("request", status=200)
+    assert len(lines(out)) == 2
+
+
+def test_plain_lines_for_people_are_for_people(out: io.BytesIO) -> None:
+    configure("info", "console", stream=out)
+    plain_lines(logger("web").bind())("request", path="/a\nb", status=200)
+    (line,) = out.getvalue().decode().splitlines()
+    assert "status=200" in line
 
 
 def test_a_stream_that_fails_costs_the_line_and_nothing_else(out: io.BytesIO) -> None:

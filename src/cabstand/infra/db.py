@@ -3,10 +3,10 @@
 import asyncio
 import hashlib
 import importlib.resources
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 
@@ -15,6 +15,11 @@ from cabstand.core.database import Connection
 MIGRATION_LOCK = 0x636162  # "cab"
 MINIMUM_VERSION = 15
 
+
+if TYPE_CHECKING:
+    _AsyncpgConnection: TypeAlias = asyncpg.Connection[asyncpg.Record]
+else:
+    _AsyncpgConnection = asyncpg.Connection
 
 UNAVAILABLE = (
     OSError,  # also a time-out: of a statement, or of waiting for a connection
@@ -34,23 +39,83 @@ class MigrationError(Exception):
     """The database cannot be brought to this version of Cabstand."""
 
 
-if TYPE_CHECKING:
-    _AsyncpgConnection = asyncpg.Connection[asyncpg.Record]
-else:
-    _AsyncpgConnection = asyncpg.Connection
+class Connections:
+    """At most `size` connections, each with one user at a time; who finds all of them in use waits in line.
 
+    asyncpg's own pool makes a task, a proxy and two timers for each use and resets the session afterwards, which costs
+    more than a select. We set nothing that outlives a transaction and listen on none of them: nothing is to be reset.
+    """
 
-class _PlainConnection(_AsyncpgConnection):
-    """Goes back to the pool without a reset: that round trip costs a quarter of a select, and we set nothing."""
+    def __init__(self, connect: Callable[[], Awaitable[_AsyncpgConnection]], size: int) -> None:
+        self._connect = connect
+        self._size = size
+        self._free = asyncio.Semaphore(size)
+        self._idle: list[_AsyncpgConnection] = []  # who was used last is used next, so that few are kept warm
+        self._in_use = 0
+        self._closing = False
 
-    def get_reset_query(self) -> str:
-        return ""
+    def get_size(self) -> int:
+        """How many are open."""
+        return self._in_use + len(self._idle)
+
+    def get_idle_size(self) -> int:
+        """How many of them nobody uses."""
+        return len(self._idle)
+
+    def get_max_size(self) -> int:
+        """How many may be open."""
+        return self._size
+
+    async def acquire(self, seconds: float) -> _AsyncpgConnection:
+        """One that is open. Raises TimeoutError after so many seconds, InterfaceError once they are being closed."""
+        if self._closing:
+            raise asyncpg.InterfaceError("the pool is closed")
+        if not self._free.locked() and self._idle and not self._idle[-1].is_closed():
+            return await self._acquire()  # as nearly always: no timer for what does not wait
+        async with asyncio.timeout(seconds):
+            return await self._acquire()
+
+    async def _acquire(self) -> _AsyncpgConnection:
+        await self._free.acquire()
+        try:
+            while self._idle:
+                found = self._idle.pop()
+                if not found.is_closed():
+                    break
+            else:
+                found = await self._connect()
+        except BaseException:
+            self._free.release()
+            raise
+        self._in_use += 1
+        return found
+
+    def release(self, connection: _AsyncpgConnection) -> None:
+        """Give it back. A transaction that nobody ended would swallow the next one's work: then it is closed.
+
+        A statement that was cancelled may still be under way: the next one on the connection waits for its end.
+        """
+        if not connection.is_closed():
+            if connection.is_in_transaction():
+                connection.terminate()
+            else:
+                self._idle.append(connection)
+        self._in_use -= 1
+        self._free.release()
+
+    async def close(self) -> None:
+        """Wait for those in use, then close all."""
+        self._closing = True
+        for _ in range(self._size):
+            await self._free.acquire()
+        while self._idle:
+            await self._idle.pop().close()
 
 
 class Pool:
     """The application's connections and the signal that wakes its workers."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, pool: Connections) -> None:
         self.pool = pool
         self.elsewhere: Callable[..., None] | None = None  # is told whom `wake` woke by name; see bus.join
         self._wakers: dict[str, set[asyncio.Event]] = {}
@@ -58,27 +123,23 @@ class Pool:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """One connection, each statement its own transaction."""
-        connection = await self.pool.acquire(timeout=PATIENCE)
+        connection = await self.pool.acquire(PATIENCE)
         try:
             yield connection
         finally:
-            with suppress(asyncpg.InterfaceError):  # it is gone already
-                if connection.is_in_transaction():
-                    connection.terminate()  # a transaction that nobody ended would swallow the next one's work
-            await self.pool.release(connection)
+            self.pool.release(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """One connection inside BEGIN … COMMIT; an exception rolls everything back."""
         async with self.connection() as connection:
-            await connection.execute("BEGIN")
             try:
+                await connection.execute("BEGIN")
                 yield connection
+                await connection.execute("COMMIT")
             except BaseException:
-                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # then it is not used again
-                    await connection.execute("ROLLBACK")
+                await _roll_back(connection)
                 raise
-            await connection.execute("COMMIT")
 
     async def check(self) -> None:
         """Raises if the database does not answer."""
@@ -108,20 +169,33 @@ class Pool:
         await self.pool.close()
 
 
+async def _roll_back(connection: Connection) -> None:
+    """Close the connection if that fails, or is cancelled: then nobody knows what is still open on it."""
+    ended = False
+    try:
+        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            await connection.execute("ROLLBACK")
+            ended = True
+    finally:
+        if not ended:
+            connection.terminate()
+
+
 async def open_pool(dsn: str, *, size: int = 20) -> Pool:
     """Connect; `size` connections at most."""
-    pool: asyncpg.Pool[asyncpg.Record] = await asyncpg.create_pool(
-        dsn,
-        min_size=2,
-        max_size=size,
-        connection_class=_PlainConnection,
-        max_inactive_connection_lifetime=0,
-        statement_cache_size=1000,
-        max_cacheable_statement_size=0,
-        command_timeout=30,
-        server_settings={"application_name": "cabstand", "timezone": "UTC"},
-    )
-    return Pool(pool)
+
+    async def connect() -> _AsyncpgConnection:
+        return await asyncpg.connect(
+            dsn,
+            statement_cache_size=1000,
+            max_cacheable_statement_size=0,
+            command_timeout=30,
+            server_settings={"application_name": "cabstand", "timezone": "UTC"},
+        )
+
+    connections = Connections(connect, size)
+    connections.release(await connections.acquire(PATIENCE))  # what is wrong with the database is told now
+    return Pool(connections)
 
 
 def migrations() -> list[tuple[int, str, str]]:

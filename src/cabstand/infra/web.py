@@ -1,5 +1,5 @@
-"""What surrounds every door: a request id, one log line and its figures per request, forwarded addresses, and the
-two endpoints for operators, /health and /metrics.
+"""What surrounds every door: a request id, one log line and its figures per request, forwarded addresses, the short
+way to an endpoint, and the two endpoints for operators, /health and /metrics.
 """
 
 import asyncio
@@ -9,19 +9,24 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from inspect import iscoroutinefunction, isfunction
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from itertools import count
 from time import perf_counter
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
+from starlette.applications import Starlette
+from starlette.convertors import CONVERTOR_TYPES
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
-from structlog.contextvars import bind_contextvars, reset_contextvars
 from structlog.typing import FilteringBoundLogger
 
-from cabstand.infra.log import logger, mark_logged
+from cabstand.infra.log import REQUEST, logger, mark_logged, plain_lines
 from cabstand.infra.metrics import CONTENT_TYPE, Metrics
 
 Network = IPv4Network | IPv6Network
@@ -32,6 +37,7 @@ DOOR: Final = "cabstand.door"
 OPERATION: Final = "cabstand.operation"
 TALKATIVE: Final = "cabstand.talkative"  # what goes well is logged at debug
 REQUEST_ID: Final = "cabstand.request_id"
+RAISED: Final = "cabstand.raised"  # Shortcuts: what the endpoint raised
 FORWARDED: Final = "cabstand.forwarded"  # True if a proxy, trusted or not, has passed the request on
 
 CLIENT_GONE: Final = 499  # nginx's number for a client that left before its answer
@@ -61,9 +67,10 @@ class RequestLog:
     def __init__(
         self, app: ASGIApp, metrics: Metrics, log: FilteringBoundLogger, trusted_proxies: Sequence[Network] = ()
     ) -> None:
-        self._app = app
+        self._app = Shortcuts(app) if isinstance(app, Starlette) else app
         self._metrics = metrics
         self._log = log.bind()
+        self._tell = plain_lines(self._log)
         self._trusts = lru_cache(4096)(_membership(trusted_proxies))
         self._id_prefix = os.urandom(4).hex()
         self._id_numbers = count(int.from_bytes(os.urandom(3)))
@@ -75,7 +82,7 @@ class RequestLog:
         began = perf_counter()
         path = scope["path"]
         request_id = self._enter(scope)
-        tokens = bind_contextvars(request_id=request_id)
+        token = REQUEST.set(request_id)
         exchange = _Exchange(send, request_id)
         try:
             await self._app(scope, receive, exchange.send)
@@ -86,7 +93,7 @@ class RequestLog:
                 await self._failed(scope, exchange, error)
         finally:
             self._record(scope, path, exchange, began)
-            reset_contextvars(**tokens)
+            REQUEST.reset(token)
 
     def _enter(self, scope: Scope) -> str:
         """Take or make the request's id, and settle the forwarded headers."""
@@ -124,9 +131,10 @@ class RequestLog:
         operation = scope.get(OPERATION, "unknown")
         http = scope["type"] == "http"
         self._metrics.request(door, operation, status, seconds if http else None)
-        log = self._log.debug if scope.get(TALKATIVE) and status < 400 else self._log.info
-        log(
+        tell = self._log.debug if scope.get(TALKATIVE) and status < 400 else self._tell
+        tell(
             "request",
+            request_id=scope[REQUEST_ID],
             method=scope["method"] if http else "WEBSOCKET",
             path=path[:LONGEST_PATH],
             status=status,
@@ -164,6 +172,101 @@ class _Exchange:
         except OSError:
             self.gone = True
             raise
+
+
+class Shortcuts:
+    """In front of a Starlette application in which others are mounted: finds their endpoints in a dictionary.
+
+    Starlette tries every route's pattern in turn, in the outer application and in the inner one, each inside layers of
+    its own. What is not found here goes that way still: an unknown path, another method, a WebSocket, an application
+    with middleware or with other parameters than whole parts of a path. What an endpoint raises is answered by the
+    handlers of its application, as ever.
+    The prefixes of what is mounted must not overlap with one another nor with the outer application's own routes.
+    """
+
+    def __init__(self, app: Starlette) -> None:
+        self._app = app
+        self._ways: dict[tuple[str | None, ...], _Way] = {}  # by method and parts of the path, None for any part
+        self._shapes: dict[int, list[tuple[int, ...]]] = {}  # number of parts -> which of them may be anything
+        for mount in app.routes if not app.user_middleware else ():
+            if isinstance(mount, Mount) and isinstance(mount.app, Starlette) and not mount.app.user_middleware:
+                routes = [route for route in mount.app.routes if not isinstance(route, WebSocketRoute)]
+                if all(isinstance(route, Route) and _is_plain(route) for route in routes):
+                    self._add(mount, mount.app, cast("list[Route]", routes))
+
+    def _add(self, mount: Mount, app: Starlette, routes: list[Route]) -> None:
+        refuse = _refusing(app)
+        for route in routes:
+            parts = (mount.path + route.path_format).split("/")
+            names = {n: part[1:-1] for n, part in enumerate(parts) if part.startswith("{")}
+            shape = [None if n in names else part for n, part in enumerate(parts)]
+            shapes = self._shapes.setdefault(len(parts), [])
+            if tuple(names) not in shapes:
+                shapes.append(tuple(names))
+            way = _Way(len(self._ways), mount.path, app, route, tuple(names.values()), refuse)
+            for method in route.methods or ():
+                self._ways.setdefault((method, *shape), way)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = self._find(scope) if scope["type"] == "http" and not scope.get("root_path") else None
+        if found is None:
+            await self._app(scope, receive, send)
+            return
+        way, values = found
+        scope["app"], scope["route"], scope["endpoint"] = way.app, way.route, way.route.endpoint
+        scope["app_root_path"], scope["root_path"] = "", way.prefix
+        scope["path_params"] = dict(zip(way.names, values, strict=True))
+        try:
+            response = await way.route.endpoint(Request(scope, receive, send))
+        except Exception as error:
+            scope[RAISED] = error
+            await way.refuse(scope, receive, send)
+        else:
+            await response(scope, receive, send)
+
+    def _find(self, scope: Scope) -> "tuple[_Way, list[str]] | None":
+        """Of several ways the first among the routes, as Starlette has it; and the parts that may be anything."""
+        parts = scope["path"].split("/")
+        best = None
+        for places in self._shapes.get(len(parts), ()):
+            shape, values = parts.copy(), [parts[place] for place in places]
+            for place in places:
+                shape[place] = None
+            way = self._ways.get((scope["method"], *shape))
+            if way is not None and all(values) and (best is None or way.number < best[0].number):
+                best = way, values
+        return best
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A route of a mounted application."""
+
+    number: int  # in the order of the routes
+    prefix: str
+    app: Starlette
+    route: Route
+    names: tuple[str, ...]  # of the parts that may be anything, in the order of the path
+    refuse: ASGIApp
+
+
+def _is_plain(route: Route) -> bool:
+    """Whether it is a coroutine without middleware, for methods it names, its parameters whole parts of the path."""
+    wholes = re.findall(r"(?<=/)\{[^{}/]+\}(?=/|$)", route.path_format)
+    any_text = all(convertor is CONVERTOR_TYPES["str"] for convertor in route.param_convertors.values())
+    bare = iscoroutinefunction(route.endpoint) and isfunction(route.app)  # in middleware, it would be an object
+    return bare and bool(route.methods) and any_text and len(wholes) == len(route.param_convertors)
+
+
+def _refusing(app: Starlette) -> ASGIApp:
+    """Answers what stands in the scope as raised, by the handlers of the application and in its layers."""
+    handlers = dict(app.exception_handlers)
+    crashed = handlers.pop(Exception, handlers.pop(500, None))
+    return ServerErrorMiddleware(ExceptionMiddleware(_raise, handlers), crashed)
+
+
+async def _raise(scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise scope.pop(RAISED)
 
 
 def _membership(networks: Sequence[Network]) -> Callable[[str], bool]:
