@@ -5,7 +5,8 @@ PYTHON := $(shell for minor in 14 13 12 11; do p=python3.$$minor; \
 	if python3 -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' >/dev/null 2>&1; then echo python3; fi)
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+# One more than a small machine has cores: some tests wait for other processes most of their time.
+WORKERS ?= 3
 RUN_ARGS ?=
 
 .PHONY: help run test check demo bench soak docs setup lock

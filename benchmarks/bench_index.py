@@ -142,7 +142,7 @@ def steps(size: int) -> tuple[float, float, float, float, float]:
     used = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     copied = least(lambda: index.snapshot(NOW, everybody, tuple(Status)))
-    sorted_ = least(lambda: Strips(index.columns, "rows", status_bit(Status.FREE)).catch_up())
+    sorted_ = least(lambda: Strips(index.columns, status_bit(Status.FREE)).catch_up())
     entries = [replace(car.entry) for driver in range(1, 1001) if (car := index.car(driver))]
     reconciled = least(lambda: index.reconcile(entries, NOW, first=1, last=1000))
     return copied, sorted_, reconciled, index.columns.memory / size, used / size

@@ -95,7 +95,7 @@ def run_city(drivers: int, minutes: float) -> Part:
     with tempfile.TemporaryDirectory(prefix="cabstand-soak-") as folder:
         os.chmod(folder, 0o755)
         data, report = Path(folder) / "data", Path(folder) / "report.json"
-        server = Server(data, arguments=("--drivers", "0", "--speed", "20")).start()
+        server = Server(data, arguments=("--drivers", "0", "--fleets", "0", "--speed", "20")).start()
         numbers = ["--drivers", str(drivers), "--rides-per-hour", str(drivers * 4), "--minutes", str(minutes)]
         command = [sys.executable, "-m", "cabstand", "simulate", *numbers, "--speed", "20", "--seed", str(SEED)]
         try:

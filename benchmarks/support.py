@@ -134,7 +134,7 @@ def a_server() -> Iterator[Server]:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     with tempfile.TemporaryDirectory(prefix="cabstand-bench-") as folder:
         os.chmod(folder, 0o755)  # PostgreSQL may run as another user
-        server = Server(Path(folder) / "data", arguments=("--drivers", "0")).start()
+        server = Server(Path(folder) / "data", arguments=("--drivers", "0", "--fleets", "0")).start()
         try:
             yield server
         finally:

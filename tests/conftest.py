@@ -7,13 +7,35 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from cabstand.core.clock import utcnow
 from cabstand.infra import postgres
 from cabstand.infra.db import Pool, migrate, open_pool
 
+# How long an example takes says how busy the machine is. All else stays as it was loaded before, by `make soak` say.
+settings.register_profile("unhurried", parent=settings(), deadline=None)
+settings.load_profile("unhurried")
+
 for module in ("driving", "duel", "groups", "offers", "road", "rounds", "trips"):  # here: other tests use them too
     pytest.register_assert_rewrite(f"tests.races.{module}")
+
+
+# They wait for processes and for cars more than they compute: begun first, they do so while other workers compute.
+FIRST = (
+    "test_demo.py::",
+    "test_the_first_ride_finds_its_driver",
+    "processes/",
+    "kill/",
+    "sim/test_city.py::",
+    "commands/test_serve.py::",
+    "infra/test_dispatcher.py::",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that wait long before all others; which come first among the rest stays as it is."""
+    items.sort(key=lambda item: not any(part in item.nodeid for part in FIRST))
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +71,14 @@ async def make_database(server_dsn: str) -> str:
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
     opened = await open_pool(database_url, size=10)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def own_pool(server_dsn: str) -> AsyncIterator[Pool]:
+    """A database of the test's own, for one that writes rows which no command would: audits of others must not see."""
+    opened = await open_pool(await make_database(server_dsn), size=10)
     yield opened
     await opened.close()
 

@@ -3,7 +3,7 @@
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -107,9 +107,24 @@ def used_names(path: Path) -> set[str]:
     return {ast.unparse(node) for node in attributes(path)} | imports(path)
 
 
-def each(paths: list[Path]) -> pytest.MarkDecorator:
+def each(paths: list[Path]) -> Callable[[Callable[[Path], None]], Callable[[], None]]:
+    """One test that holds every file to the rule and names all that break it: one for each file takes too long."""
     assert paths
-    return pytest.mark.parametrize("path", paths, ids=name)
+
+    def held(rule: Callable[[Path], None]) -> Callable[[], None]:
+        def test() -> None:
+            wrong = []
+            for path in paths:
+                try:
+                    rule(path)
+                except AssertionError as broken:
+                    wrong.append(f"{name(path)}: {broken}")
+            if wrong:
+                pytest.fail("\n\n".join(wrong), pytrace=False)
+
+        return test
+
+    return held
 
 
 def test_every_area_has_its_rule() -> None:

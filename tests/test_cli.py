@@ -237,19 +237,26 @@ def test_a_delivery_that_is_not_there_gets_one_line(cli: Cli, command: str) -> N
     assert "Invalid value" in cli("deliveries", command, 2**63, code=2).stderr
 
 
-def test_only_live_messages_are_shown(cli: Cli, slug: str, ask: Callable[..., Any]) -> None:
-    for environment, text in (("live", "Your code is 1"), ("sandbox", "Your code is 2")):
+def test_only_live_messages_that_were_not_sent_are_shown(cli: Cli, slug: str, ask: Callable[..., Any]) -> None:
+    for environment, state, text in (
+        ("live", "kept", "Your code is 1"),
+        ("live", "sent", "Your code is 2"),
+        ("sandbox", "kept", "Your code is 3"),
+    ):
         ask(
-            """INSERT INTO messages (tenant_id, environment, channel, recipient, text, created_at)
-            SELECT id, $2, 'sms', $1, $3, $4 FROM tenants WHERE slug = $1 RETURNING id""",
+            """INSERT INTO messages (tenant_id, environment, channel, recipient, state, text, created_at)
+            SELECT id, $2, 'sms', $1, $3, $4, $5 FROM tenants WHERE slug = $1 RETURNING id""",
             slug,
             environment,
+            state,
             text,
             utcnow(),
         )
     shown = cli("messages", "--to", slug).stdout
     assert "Your code is 1" in shown
+    assert "kept" in shown
     assert "Your code is 2" not in shown
+    assert "Your code is 3" not in shown
     assert cli("messages", "--to", "nobody").stderr == "There are no messages.\n"
 
 
@@ -312,6 +319,15 @@ def test_the_secret_key_is_made_once_and_kept_private(data: Path) -> None:
     assert (data / "secret").stat().st_mode & 0o777 == 0o600
     assert os.listdir(data) == ["secret"]
     assert database.secret_key(Settings(secret_key=bytes(32)), data) == bytes(32)
+
+
+def test_the_program_ends_quietly_when_nobody_reads_on() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "cabstand", "doors", "--door", "dispatchapi"]
+    result = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (1, "")
 
 
 def test_the_program_itself_runs_and_refuses_in_one_line(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 HOWTO = ROOT / "docs" / "howto"
 WEBHOOKS, TENANTS, DISPATCH = HOWTO / "webhooks.md", HOWTO / "tenants.md", HOWTO / "dispatch.md"
+COMPANIES, FLEETS = HOWTO / "companies.md", HOWTO / "fleets.md"
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RUN = re.compile(r"^<!-- run -->\n```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -113,9 +114,11 @@ def test_the_file_for_apply_that_is_shown_can_be_applied() -> None:
 
     doors = [door.name for door in DOORS]
     shown = [
-        read(text, doors=doors, refuse_url=refuse_url) for page in (TENANTS, DISPATCH) for text in blocks(page, "toml")
+        read(text, doors=doors, refuse_url=refuse_url)
+        for page in (TENANTS, DISPATCH, FLEETS)
+        for text in blocks(page, "toml")
     ]
-    assert [len(plan.tenants) for plan in shown] == [1, 1]
+    assert [len(plan.tenants) for plan in shown] == [1, 1, 1, 1, 1]
 
 
 def test_every_dependency_has_its_reason() -> None:
@@ -220,9 +223,8 @@ def test_a_ride_by_hand_and_the_webhook_receiver_do_what_their_pages_say(checkou
     assert set(ride["events"]) == {"assigned", "arrived", "started", "completed"}
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="the first ride is shown by curl")
-def test_the_first_ride_finds_its_driver_and_is_driven(checkout: Path) -> None:
-    [script] = RUN.findall((ROOT / "README.md").read_text())
+def said_by(script: str, checkout: Path) -> list[str]:
+    """The lines that a script of a page prints when it is pasted."""
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=checkout,
@@ -233,7 +235,13 @@ def test_the_first_ride_finds_its_driver_and_is_driven(checkout: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    told = done.stdout.splitlines()
+    return done.stdout.splitlines()
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the first ride is shown by curl")
+def test_the_first_ride_finds_its_driver_and_is_driven(checkout: Path) -> None:
+    script, _ = RUN.findall((ROOT / "README.md").read_text())
+    told = said_by(script, checkout)
     assert re.fullmatch(r"ride [0-9a-f]{24}", told[0])
     words = list(itertools.takewhile(lambda line: line != "{", told[1:]))
     way = ["unassigned", "assigned", "driving_to_pickup", "arrived_at_pickup", "started", "completed"]
@@ -242,3 +250,48 @@ def test_the_first_ride_finds_its_driver_and_is_driven(checkout: Path) -> None:
     ride = json.loads("\n".join(told[1 + len(words) :]))
     assert ride["driverId"]
     assert ride["price"]["total"] > 0
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the company's ride is shown by curl")
+def test_a_companys_ride_is_estimated_driven_and_has_its_receipt(checkout: Path) -> None:
+    _, script = RUN.findall((ROOT / "README.md").read_text())
+    told = said_by(script, checkout)
+    estimates = list(itertools.takewhile(lambda line: not line.startswith("ride "), told))
+    assert len(estimates) == 9
+    assert all(re.fullmatch(r"[a-z0-9-]+ R\$[1-9]\d* ou mais", line) for line in estimates)
+    words = list(itertools.takewhile(lambda line: line != "{", told[10:]))
+    way = ["WAITING_DRIVERS_ANSWERS", "CAR_ON_THE_WAY", "WAITING_FOR_PASSENGER", "CAR_ARRIVED", "RIDE_ENDED"]
+    assert words == [word for word in way if word in words], "a quick step may be missed by who looks twice a second"
+    receipt = json.loads("\n".join(told[10 + len(words) :]))
+    assert told[9] == f"ride {receipt['apiTaxiJobId']}"
+    assert (receipt["employee"]["name"], receipt["costCenter"]["name"]) == ("José Santos", "Financeiro")
+    assert receipt["driver"]["carPlate"]
+    assert receipt["fare"] > 0
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the company's ride is shown by curl")
+def test_a_branch_books_in_the_sandbox_as_its_page_says(checkout: Path) -> None:
+    port = str(free_port())
+    (checkout / "receiver.py").write_text(blocks(COMPANIES, "python")[0].replace("9000", port))
+    answering = f"until (exec 3<> /dev/tcp/127.0.0.1/{port}) 2> /dev/null; do sleep 0.05; done\n"
+    begin, listening, *rest = RUN.findall(COMPANIES.read_text())
+    finished = "until grep -q finished events; do sleep 0.1; done; kill %1\n"
+    receiver = listening.replace("9000", port).replace("receiver.py &", "receiver.py > events &")
+    told = said_by("".join([begin, receiver, answering, *rest, finished]), checkout)
+    states = ("on-the-way", "arrived", "in-progress")
+    assert (checkout / "events").read_text().splitlines() == [
+        "ride-status finding",
+        *[f"{kind} {state}" for state in states for kind in ("ride-status", "ride-driver-location")],
+        "ride-status finished",
+    ]
+    words = ["CAR_ON_THE_WAY", "WAITING_FOR_PASSENGER", "CAR_ARRIVED", "RIDE_ENDED"]
+    assert [line.split()[0] for line in told[-6:-2]] == words
+    assert len({line.split(maxsplit=1)[1] for line in told[-6:-2]}) == 1, "always the same driver"
+    assert told[-1] == f"{{'quantity': 1, 'totalFare': {told[-2]}}}"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the order is shown by curl")
+def test_a_fleet_drives_an_order_of_the_sandbox_as_its_page_says(checkout: Path) -> None:
+    [script] = RUN.findall(FLEETS.read_text())
+    early = late = "NotAllowedForStatus"
+    assert said_by(script, checkout) == ["Confirmed", "confirm", early, "Waiting", "Driving", "Completed", late]

@@ -5,6 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 
+from cabstand.core.messages.model import MailServer, TextGateway
 from cabstand.settings import SETTINGS, Settings, SettingsError
 
 KEY = bytes(range(224, 256))
@@ -29,6 +30,9 @@ def test_every_setting_is_read() -> None:
             "CABSTAND_SECRET_KEY": KEY.hex(),
             "CABSTAND_ALLOW_LOOPBACK_HOOKS": "0",
             "CABSTAND_METRICS_KEY": "0123456789abcdef",
+            "CABSTAND_SMTP_URL": "smtps://rides%40a:s%2Fe@mail.example.org?from=Caf%C3%A9 <rides@example.org>",
+            "CABSTAND_SMS_URL": "https://sms.example.org/send?key=1",
+            "CABSTAND_SMS_TOKEN": "t0ken",
             "CABSTAND_LOG_LEVEL": "Warning",
             "CABSTAND_LOG_FORMAT": "json",
         }
@@ -40,6 +44,19 @@ def test_every_setting_is_read() -> None:
         secret_key=KEY,
         allow_loopback_hooks=False,
         metrics_key="0123456789abcdef",
+        smtp_url=MailServer(
+            host="mail.example.org",
+            port=465,
+            tls=True,
+            start_tls=False,
+            user="rides@a",
+            password="s/e",
+            sender="rides@example.org",
+            sender_name="Café",
+            local=False,
+        ),
+        sms_url=TextGateway(url="https://sms.example.org/send?key=1", local=False),
+        sms_token="t0ken",
         log_level="warning",
         log_format="json",
     )
@@ -130,3 +147,54 @@ def test_the_repr_hides_secrets() -> None:
     assert "secret_key=***" in shown
     assert "log_level='info'" in shown
     assert "metrics_key=None" in repr(Settings())
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "start_tls", "local"),
+    [
+        ("smtp://mail.example.org?from=a@example.org", 587, None, False),
+        ("smtp://u:p@mail.example.org:25?from=a@example.org", 25, True, False),
+        ("smtp://u:p@localhost:1025?from=a+b@example.org", 1025, False, True),
+        ("smtp://[::1]/?from=a@example.org", 587, False, True),
+    ],
+)
+def test_a_password_goes_to_another_machine_only_by_tls(
+    url: str, port: int, start_tls: bool | None, local: bool
+) -> None:
+    server = Settings.from_env({"CABSTAND_SMTP_URL": url}).smtp_url
+    assert server is not None
+    assert (server.port, server.tls, server.start_tls, server.local) == (port, False, start_tls, local)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mail.example.org",
+        "http://mail.example.org?from=a@example.org",
+        "smtp://mail.example.org",
+        "smtp://mail.example.org?from=nobody",
+        "smtp://mail.example.org?from=a@example.org&to=b@example.org",
+        "smtp://mail.example.org/box?from=a@example.org",
+        "smtp://hunter2@mail.example.org?from=a@example.org",
+        "smtp://u:hunter2@mail.example.org:0?from=a@example.org",
+        "smtp://u:hunter2@mail.example.org:x?from=a@example.org",
+        "smtp://mail.example.org?from=a%0d%0aBcc:b@example.org",
+        "smtp://?from=a@example.org",
+    ],
+)
+def test_what_is_no_mail_server_is_refused_without_its_password(url: str) -> None:
+    [problem] = problems_of(SMTP_URL=url)
+    assert problem.startswith("CABSTAND_SMTP_URL must be an address such as smtp://user:password@mail.example.org")
+    assert "hunter2" not in problem
+
+
+@pytest.mark.parametrize(
+    "url", ["sms.example.org", "http://sms.example.org/send", "https://u:p@sms.example.org", "https://s/#x", "https://"]
+)
+def test_texts_leave_this_machine_only_by_https(url: str) -> None:
+    assert problems_of(SMS_URL=url)
+    assert Settings.from_env({"CABSTAND_SMS_URL": "http://127.0.0.1:9/send"}).sms_url is not None
+
+
+def test_a_token_is_one_that_a_header_can_hold() -> None:
+    assert problems_of(SMS_TOKEN="töken") == ("CABSTAND_SMS_TOKEN must be printable ASCII characters",)

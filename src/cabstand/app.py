@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -20,23 +20,38 @@ from cabstand.core.access.model import Environment
 from cabstand.core.access.secrets import WEBHOOK, Seal
 from cabstand.core.access.service import Keyring
 from cabstand.core.clock import Clock, utcnow
+from cabstand.core.corporate import follow, receipts, webhooks, welcome
+from cabstand.core.corporate.messages import service as letters
 from cabstand.core.database import Connection
 from cabstand.core.dispatch import service as dispatch
+from cabstand.core.dispatch.fleets import watch
+from cabstand.core.dispatch.fleets.asking import Channel
 from cabstand.core.errors import CoreError
+from cabstand.core.events.model import React
 from cabstand.core.fleet.live import Fleet
 from cabstand.core.rides import service as rides
-from cabstand.doors import DOORS, sandbox
+from cabstand.doors import DOORS, gett, pictures, sandbox
 from cabstand.doors.base import Door, Operation
-from cabstand.doors.edge import Services
+from cabstand.doors.edge import Reach, Services
+from cabstand.doors.gett import photo
+from cabstand.doors.gett.client import Partners
+from cabstand.doors.gett.names import PUBLISHED, Names
+from cabstand.doors.gett.photo import PHOTO, Photos
+from cabstand.doors.gett.supply import ANSWERED, Supply
 from cabstand.doors.wire import Invalid, WireError, json_response
-from cabstand.infra import backlog, fanout, jobs, tracking, upkeep
+from cabstand.infra import backlog, fanout, jobs, locations, tracking, upkeep
+from cabstand.infra.broker import Broker
 from cabstand.infra.bus import Bus, join
+from cabstand.infra.couriers import couriers
 from cabstand.infra.db import UNAVAILABLE, Pool
 from cabstand.infra.deliveries import retention
+from cabstand.infra.deliveries.http import Client
 from cabstand.infra.deliveries.sender import Sender
+from cabstand.infra.deliveries.targets import TargetRefused, check_url
 from cabstand.infra.dispatcher import Dispatcher
 from cabstand.infra.log import logger
 from cabstand.infra.matcher import Matcher
+from cabstand.infra.messages import Courier
 from cabstand.infra.metrics import Metrics
 from cabstand.infra.relay import Relay
 from cabstand.infra.web import DOOR, OPERATION, TALKATIVE, RequestLog, Unwell, health_endpoint, metrics_endpoint
@@ -44,6 +59,14 @@ from cabstand.settings import Settings
 
 SPEAKERS = {door.name: door.speaker for door in DOORS if door.speaker is not None}
 TERMS = {door.name: door.terms for door in DOORS if door.terms is not None}
+
+
+def reactions(names: Names) -> tuple[React, ...]:
+    """What follows from facts besides messages; `names` are those of the calls to fleets."""
+    return (*follow.REACTIONS, *watch.REACTIONS, Supply(names).react)
+
+
+REACTIONS = reactions(PUBLISHED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +81,17 @@ class Exchange:
     metrics: Metrics
     clock: Clock = utcnow
     fleet: Fleet = field(default_factory=Fleet)
+    channels: Mapping[str, Channel] = field(default_factory=dict)  # by door: how partner fleets are called
+    gett_names: Names = PUBLISHED  # of paths and fields, in calls of fleets and to them
     bus: Bus | None = None  # to the other processes on the database; None: there are none
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # requests that wait for something are answered
+
+    @property
+    def doors(self) -> tuple[Door, ...]:
+        """The doors, under the names in use."""
+        if self.gett_names is PUBLISHED:
+            return DOORS
+        return tuple(gett.door(self.gett_names) if each is gett.DOOR else each for each in DOORS)
 
     @property
     def allow_loopback(self) -> bool:
@@ -73,7 +105,7 @@ class Role(StrEnum):
 
     API = "api"  # answers at the doors, hears positions, tracks rides
     DISPATCH = "dispatch"  # timers, and the matching of markets
-    DELIVER = "deliver"  # webhooks
+    DELIVER = "deliver"  # webhooks, mails and texts
 
 
 EVERY_ROLE = frozenset(Role)
@@ -90,6 +122,8 @@ def create_app(exchange: Exchange, roles: frozenset[Role] = EVERY_ROLE) -> ASGIA
         terms=TERMS,
         fleet=exchange.fleet,
         stopping=exchange.stopping,
+        seal=exchange.seal,
+        reach=_reach(exchange.allow_loopback),
     )
     routes: list[BaseRoute] = [
         Route("/health", health_endpoint(_check(exchange.pool)), methods=["GET"]),
@@ -97,10 +131,23 @@ def create_app(exchange: Exchange, roles: frozenset[Role] = EVERY_ROLE) -> ASGIA
     ]
     if Role.API in roles:
         routes.append(Route("/", _index(exchange.public_url), methods=["GET"]))
-        routes += [*sandbox.ROUTES, *(_mount(door, services) for door in DOORS)]
+        routes += [*sandbox.ROUTES, *pictures.ROUTES, *(_mount(door, services) for door in exchange.doors)]
     app = Starlette(routes=routes, exception_handlers={WireError: _unreadable, HTTPException: _http})
     app.state.services = services
     return RequestLog(app, exchange.metrics, logger("web"), exchange.settings.trusted_proxies)
+
+
+def _reach(allow_loopback: bool) -> Callable[[str], Reach]:
+    """Where webhooks would go by an address."""
+
+    def reach(url: str) -> Reach:
+        for loopback, found in ((False, Reach.OUTSIDE), (True, Reach.HERE)):
+            with contextlib.suppress(TargetRefused):
+                check_url(url, allow_loopback=loopback and allow_loopback)
+                return found
+        return Reach.NOWHERE
+
+    return reach
 
 
 def _index(public_url: str) -> Callable[[Request], Awaitable[Response]]:
@@ -197,8 +244,10 @@ def _check(pool: Pool) -> Callable[[], Awaitable[Unwell | None]]:
     return check
 
 
-def handlers(exchange: Exchange) -> dict[str, jobs.Handler]:
-    """What each kind of job does."""
+def handlers(
+    exchange: Exchange, broker: Broker | None = None, fetcher: Photos | None = None
+) -> dict[str, jobs.Handler]:
+    """What each kind of job does; `broker` calls fleets that fell silent, `fetcher` fetches those of their drivers."""
 
     async def activate(connection: Connection, job: jobs.Job, now: datetime) -> None:
         await rides.activate(connection, Environment(job.environment), job.subject_id, now)
@@ -206,7 +255,36 @@ def handlers(exchange: Exchange) -> dict[str, jobs.Handler]:
     async def expire(connection: Connection, job: jobs.Job, now: datetime) -> None:
         await dispatch.expire(connection, Environment(job.environment), job.subject_id, now)
 
-    return {rides.ACTIVATE: activate, dispatch.EXPIRE: expire, retention.NIGHTLY: retention.nightly}
+    async def write_receipt(connection: Connection, job: jobs.Job, now: datetime) -> None:
+        environment, pace = Environment(job.environment), exchange.fleet.pace
+        written = await receipts.write(connection, environment, job.subject_id, pace=pace, now=now)
+        if written is not None:
+            await letters.receipt(connection, written, now=now)
+
+    async def greet(connection: Connection, job: jobs.Job, now: datetime) -> None:
+        await letters.welcome(connection, Environment(job.environment), job.subject_id, now=now)
+
+    async def accept_due(connection: Connection, job: jobs.Job, now: datetime) -> None:
+        await watch.accept_due(connection, Environment(job.environment), job.subject_id, now)
+
+    async def look(connection: Connection, job: jobs.Job, now: datetime) -> None:
+        environment, pace = Environment(job.environment), exchange.fleet.pace
+        silent = await watch.look(connection, environment, job.subject_id, now, pace=pace)
+        if silent is not None and broker is not None:
+            broker.look_after(silent)
+
+    return {
+        ANSWERED: Supply(exchange.gett_names).hear,
+        PHOTO: photo.handler(fetcher),
+        watch.ACCEPT_DUE: accept_due,
+        watch.WATCH: look,
+        rides.ACTIVATE: activate,
+        dispatch.EXPIRE: expire,
+        follow.RECEIPT: write_receipt,
+        welcome.WELCOME: greet,
+        retention.NIGHTLY: retention.nightly,
+        webhooks.LOCATION: locations.handler(SPEAKERS, exchange.fleet.place),
+    }
 
 
 @contextlib.asynccontextmanager
@@ -218,8 +296,12 @@ async def workers(exchange: Exchange, roles: frozenset[Role] = EVERY_ROLE) -> As
         works: list[Coroutine[None, None, None]] = []
         if Role.DELIVER in roles:
             sender = await stack.enter_async_context(_sender(exchange))
-            works.append(fanout.work(pool, SPEAKERS, exchange.public_url, clock, stop, metrics=metrics))
+            follows = reactions(exchange.gett_names)
+            works.append(
+                fanout.work(pool, SPEAKERS, exchange.public_url, clock, stop, reactions=follows, metrics=metrics)
+            )
             works.append(sender.work(stop))
+            works += [courier.work(stop) for courier in await stack.enter_async_context(_couriers(exchange))]
         if Role.DISPATCH in roles:
             async with pool.connection() as connection:
                 await jobs.every(connection, retention.NIGHTLY, retention.next_night(clock()))
@@ -228,9 +310,13 @@ async def workers(exchange: Exchange, roles: frozenset[Role] = EVERY_ROLE) -> As
                 stack.push_async_exit(matcher)  # its child starts with the first batch
             else:
                 await stack.enter_async_context(matcher)  # at once: a market that is taken over must not wait for it
-            dispatcher = Dispatcher(pool, fleet.index, matcher.match, clock, pace=fleet.pace)
+            partners, fetcher = await stack.enter_async_context(_calls(exchange))
+            channels = {gett.DOOR.name: partners, **exchange.channels}
+            broker = Broker(pool, channels, clock, pace=fleet.pace)
+            dispatcher = Dispatcher(pool, fleet.index, matcher.match, clock, pace=fleet.pace, broker=broker)
+            metrics.watch("cabstand_broker", "What this process asked partner fleets.", broker.figures)
             metrics.watch("cabstand_dispatch", "What this process did for the markets it owns.", dispatcher.figures)
-            works.append(jobs.work(pool, handlers(exchange), clock, stop, metrics=metrics))
+            works.append(jobs.work(pool, handlers(exchange, broker, fetcher), clock, stop, metrics=metrics))
             works.append(dispatcher.work(stop))
         if Role.API in roles:
             works.append(tracking.work(pool, fleet.tracker, clock, stop))
@@ -254,6 +340,35 @@ async def workers(exchange: Exchange, roles: frozenset[Role] = EVERY_ROLE) -> As
             finally:
                 stop.set()
                 pool.wake()
+
+
+@contextlib.asynccontextmanager
+async def _calls(exchange: Exchange) -> AsyncIterator[tuple[Partners, Photos]]:
+    """How fleets are called and their drivers' pictures fetched."""
+
+    def unsealed(sealed: bytes) -> str:
+        return exchange.seal.open(sealed, purpose=WEBHOOK)
+
+    async with Client(allow_loopback=exchange.allow_loopback) as client:
+        names, pool, clock = exchange.gett_names, exchange.pool, exchange.clock
+        partners = Partners(pool, client.call, unsealed, clock, names=names)
+        fetcher = Photos(pool, partners, clock, names=names)
+        try:
+            yield partners, fetcher
+        finally:
+            await fetcher.close()
+
+
+def _couriers(exchange: Exchange) -> contextlib.AbstractAsyncContextManager[tuple[Courier, Courier]]:
+    said = exchange.settings
+    return couriers(
+        exchange.pool,
+        exchange.clock,
+        server=said.smtp_url,
+        gateway=said.sms_url,
+        token=said.sms_token,
+        metrics=exchange.metrics,
+    )
 
 
 def _sender(exchange: Exchange) -> Sender:

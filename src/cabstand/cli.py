@@ -7,10 +7,12 @@ from typer.core import TyperGroup
 
 from cabstand.commands import (
     apply,
+    care,
     deliveries,
     demo,
     doctor,
     doors,
+    fleets,
     keys,
     messages,
     migrate,
@@ -29,6 +31,8 @@ class _Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # whoever read the output has read enough, such as `head`: the program ends quietly
         except EXPECTED as error:
             typer.echo(message(error), err=True)
             raise typer.Exit(2 if isinstance(error, SettingsError) else 1) from None
@@ -69,6 +73,18 @@ _deliveries.command("list")(deliveries.list_)
 _deliveries.command("show")(deliveries.show_)
 _deliveries.command("resend")(deliveries.resend)
 app.add_typer(_deliveries, name="deliveries")
+
+_fleets = _group("Partner fleets: list, pause, resume.")
+_fleets.command("list")(fleets.list_)
+_fleets.command("pause")(fleets.pause)
+_fleets.command("resume")(fleets.resume)
+app.add_typer(_fleets, name="fleets")
+
+_care = _group("Rides that somebody must look after: list, done, end.")
+_care.command("list")(care.list_)
+_care.command("done")(care.done)
+_care.command("end")(care.end)
+app.add_typer(_care, name="care")
 
 
 def main() -> None:

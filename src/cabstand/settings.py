@@ -9,6 +9,9 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final, Literal, get_args
 from urllib.parse import urlsplit
 
+from cabstand.core.messages.model import MailServer, TextGateway
+from cabstand.core.messages.senders import mail_server, text_gateway
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["json", "console"]
 Network = IPv4Network | IPv6Network
@@ -54,6 +57,10 @@ class Settings:
     secret_key: bytes | None = None
     allow_loopback_hooks: bool | None = None
     metrics_key: str | None = None
+    smtp_url: MailServer | None = None
+    sms_url: TextGateway | None = None
+    sms_token: str | None = None
+    gett_names: str | None = None
     log_level: LogLevel = "info"
     log_format: LogFormat | None = None
 
@@ -87,8 +94,9 @@ class Settings:
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, _BY_ENV, n=1)
-    return f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
+    words = [env.removeprefix(PREFIX) for env in _BY_ENV]
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), words, n=1)
+    return f"{name} is not a setting" + (f"; did you mean {PREFIX}{near[0]}?" if near else "")
 
 
 def _database_url(text: str) -> str:
@@ -146,6 +154,12 @@ def _metrics_key(text: str) -> str:
     return text
 
 
+def _sms_token(text: str) -> str:
+    if not text.isascii() or not text.isprintable():
+        raise ValueError("must be printable ASCII characters")
+    return text
+
+
 def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text.lower() not in words:
@@ -200,6 +214,37 @@ SETTINGS: Final = (
         field="metrics_key",
         parse=_metrics_key,
         secret=True,
+    ),
+    Setting(
+        env="CABSTAND_SMTP_URL",
+        meaning="The mail server that takes mails, and their sender: smtp://user:password@host:587?from=address.",
+        default="none: mails are kept, not sent",
+        field="smtp_url",
+        parse=mail_server,
+        secret=True,
+    ),
+    Setting(
+        env="CABSTAND_SMS_URL",
+        meaning="The https address that takes text messages, each by a POST of JSON with id, to and text.",
+        default="none: text messages are kept, not sent",
+        field="sms_url",
+        parse=text_gateway,
+        secret=True,  # some gateways want their key in it
+    ),
+    Setting(
+        env="CABSTAND_SMS_TOKEN",
+        meaning="The bearer token that is sent to CABSTAND_SMS_URL.",
+        default="none is sent",
+        field="sms_token",
+        parse=_sms_token,
+        secret=True,
+    ),
+    Setting(
+        env="CABSTAND_GETT_NAMES",
+        meaning="A file (TOML) with other paths and field names for the gett door and the calls to its fleets.",
+        default="the names as they are documented and proposed",
+        field="gett_names",
+        parse=str,
     ),
     Setting(
         env="CABSTAND_LOG_LEVEL",

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from cabstand.commands.cast import shares
 from cabstand.commands.handout import hand_out
 from cabstand.core.access import service, store
 from cabstand.core.access.model import Access
 from cabstand.core.access.secrets import key_hash
 from cabstand.core.clock import utcnow
+from cabstand.core.corporate import cost_centers, employees
+from cabstand.core.corporate.model import Service
 from cabstand.infra.db import Pool, open_pool
 from tests.conftest import make_database
 
@@ -51,11 +54,11 @@ async def test_the_file_has_its_documented_shape_and_working_keys(own: Pool, tmp
     assert list(content) == ["base_url", "doors", "demonstration"]
     door = content["doors"]["dispatchapi"]
     assert (content["base_url"], door["base_url"]) == (BASE, f"{BASE}/dispatchapi/api")
-    assert list(content["demonstration"]) == ["dam-drivers", "frota-paulista"]
+    others = {slug: content["demonstration"][slug] for slug in ("dam-drivers", "frota-paulista")}
     async with own.connection() as connection:
         tenants = await store.tenants(connection, ["canal-cabs", "dam-drivers", "frota-paulista"])
     kinds = {"key": "booking", "dispatch_key": "dispatch", "partner_key": "partner"}
-    for slug, place in {"canal-cabs": door, **content["demonstration"]}.items():
+    for slug, place in {"canal-cabs": door, **others}.items():
         for environment in ("sandbox", "live"):
             values = dict(place[environment])
             assert values.pop("company_id") == f"{tenants[slug].id:024x}"
@@ -73,9 +76,9 @@ async def test_a_warm_start_keeps_every_key_and_says_the_new_address(own: Pool, 
     first = await handed_out(own, file)
     second = await handed_out(own, file, "http://localhost:9000")
     assert second["base_url"] == "http://localhost:9000"
-    for door, path in {"dispatchapi": "dispatchapi/api", "driver": "driver/v1"}.items():
-        assert second["doors"][door].pop("base_url") == f"http://localhost:9000/{path}"
-        first["doors"][door].pop("base_url")
+    for door, told in second["doors"].items():
+        before = first["doors"][door].pop("base_url")
+        assert told.pop("base_url") == before.replace(BASE, "http://localhost:9000")
     assert (second["doors"], second["demonstration"]) == (first["doors"], first["demonstration"])
 
 
@@ -139,3 +142,50 @@ async def test_the_file_names_the_phones_of_the_drivers_and_they_stay(own: Pool,
             )
         assert {row["phone"] for row in rows} == set(door["live"]["phones"])
         assert len({row["vehicle_id"] for row in rows}) == drivers
+
+
+def test_half_of_the_drivers_are_in_sao_paulo_however_many_there_are() -> None:
+    for drivers in (2, 24, 50):
+        hired = shares(drivers)
+        assert sum(hired.values()) == drivers
+        assert hired["frota-paulista"] == drivers // 2
+
+
+async def test_the_company_can_book_for_its_employee_in_both_environments(own: Pool, tmp_path: Path) -> None:
+    door = (await handed_out(own, tmp_path / "credentials.json"))["doors"]["corp99"]
+    assert door.pop("base_url") == f"{BASE}/corp99/v1"
+    assert set(door) == {"sandbox", "live"}
+    for environment, values in door.items():
+        assert set(values) == {"api_key", "company_id", "employee_id", "cost_center_id"}
+        found = await access(own, values["api_key"])
+        assert found is not None
+        assert (found.environment, found.door, found.kind) == (environment, "corp99", "booking")
+        assert [company.name for company in found.companies] == ["Horizonte matriz", "Horizonte filial"]
+        assert str(found.companies[0].uuid) == values["company_id"]
+        async with own.connection() as connection:
+            employee = await employees.read(connection, found.companies[0], values["employee_id"])
+            linked = await employees.cost_centers_of(connection, found.companies[0], values["employee_id"])
+        assert (employee.said.name, employee.said.pin, employee.enabled) == ("José Santos", "053", True)
+        assert set(employee.said.services) == set(Service)
+        assert [(each.id, each.enabled) for each in linked] == [(values["cost_center_id"], True)]
+
+
+async def test_who_was_disabled_or_unlinked_is_replaced_and_nobody_else(own: Pool, tmp_path: Path) -> None:
+    file = tmp_path / "credentials.json"
+    live = (await handed_out(own, file))["doors"]["corp99"]["live"]
+    found = await access(own, live["api_key"])
+    assert found is not None
+    company, employee, cost_center = found.companies[0], live["employee_id"], live["cost_center_id"]
+    async with own.transaction() as connection:
+        other = await cost_centers.add(connection, found, company, "Vendas", now=utcnow())
+        await employees.set_cost_centers(connection, found, company, employee, [other.id], now=utcnow())
+    assert (await handed_out(own, file))["doors"]["corp99"]["live"] == live
+    async with own.transaction() as connection:
+        linked = await employees.cost_centers_of(connection, company, employee)
+        assert [each.id for each in linked] == [cost_center, other.id]
+        await employees.deactivate(connection, found, company, employee, now=utcnow())
+        await cost_centers.disable(connection, found, company, cost_center, now=utcnow())
+    again = (await handed_out(own, file))["doors"]["corp99"]["live"]
+    assert again["employee_id"] > employee
+    assert again["cost_center_id"] > cost_center
+    assert {**again, "employee_id": employee, "cost_center_id": cost_center} == live

@@ -75,7 +75,7 @@ def test_an_operation_says_what_it_does_and_whether_it_takes_an_id(door: Door) -
 @each
 def test_every_operation_has_its_route_and_literal_paths_come_first(door: Door) -> None:
     routes = door.routes()
-    assert len(routes) == len(door.operations) + len(door.own)
+    assert len(routes) == sum(1 + len(operation.also_at) for operation in (*door.operations, *door.own))
     for operation in (*door.operations, *door.own):
         path = re.sub(r"\{[^}]*\}", "1", operation.path)
         first = next(r for r in routes if r.path_regex.match(path) and operation.method in (r.methods or ()))

@@ -18,6 +18,7 @@ from cabstand.infra.db import Pool
 from tests.support.exchange import running
 
 URL = "https://exchange.example"
+WITHOUT_STATUS = {"corp99", "gett"}  # doors whose refusals do not repeat their status
 each = pytest.mark.parametrize("door", DOORS, ids=lambda door: door.name)
 
 
@@ -118,7 +119,7 @@ def test_every_refusal_shown_has_its_status(door: Door) -> None:
         for status, answer in described(door, operation)["responses"].items():
             for value in shown(answer.get("content", {}).get("application/json", {})):
                 succeeds = int(status) in (operation.status, *operation.also)
-                assert succeeds or status in str(value), operation.name
+                assert succeeds or door.name in WITHOUT_STATUS or status in str(value), operation.name
 
 
 @each

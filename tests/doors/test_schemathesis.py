@@ -6,11 +6,11 @@ status, type, form and shape of error that the document announces.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -25,17 +25,12 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from cabstand.core.access import service as access
-from cabstand.core.access.model import CredentialKind, Environment
 from cabstand.doors import DOORS
 from cabstand.doors.base import Door, Operation
-from cabstand.doors.dispatchapi import examples
 from cabstand.doors.openapi import document
-from cabstand.doors.wire import NumberOutOfRange
 from cabstand.infra.db import Pool
-from tests.support.builders import a_vehicle, booked, driver_of, good, offered
-from tests.support.drivers import booked_ahead, ok, signed_in
-from tests.support.exchange import Running, running
+from tests.doors.worlds import WORLDS, World
+from tests.support.exchange import running
 
 EXAMPLES = 20  # of each operation and mode
 CHECKS = (
@@ -49,158 +44,6 @@ CHECKS = (
 CONFIG = SchemathesisConfig(
     projects=ProjectsConfig(default=ProjectConfig(generation=GenerationConfig(allow_x00=False)))
 )
-MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
-
-
-@dataclass(frozen=True, kw_only=True)
-class World:
-    """What there is for calls to meet, so that they get further than to an unknown id."""
-
-    headers: Callable[[Operation], dict[str, str]]  # with a key that may do it
-    ids: Callable[[Operation], dict[str, str]]  # what the parameters of a path can be
-    references: Mapping[str, Any]  # property of a body -> what it can name
-    refusal: Callable[[Any, int], None]  # asserts that a body is the door's refusal of that status
-    beyond_schema: Callable[[Any], bool]  # whether a refusal is for a reason that no schema can tell
-
-
-# Codes for what is not there, not possible now, or out of time; "inclusion" tells of words of a list, too.
-REASONS = {"inclusion", "transition", "busy", "uniqueness", "date"}
-# One among several properties is needed; what an e-mail address is.
-RULES = {("drivers", "presence"), ("companyId", "presence"), ("Company.email", "format"), ("Driver.email", "format")}
-NUMBERS = str(NumberOutOfRange())  # in properties that no schema lists
-
-
-def loopback_refusal(body: Any, status: int) -> None:
-    """Hold a refusal to LoopBack's envelope."""
-    assert set(body) == {"error"}
-    error = body["error"]
-    assert {"statusCode", "name", "message"} <= set(error) <= {"statusCode", "name", "message", "code", "details"}
-    assert error["statusCode"] == status
-    assert error["message"]
-
-
-def beyond_schema(body: Any) -> bool:
-    """Whether this door refused for a reason that no schema can tell."""
-    codes = body["error"].get("details", {}).get("codes", {})
-    found = {(name, code) for name, of_property in codes.items() for code in of_property} - RULES
-    return {code for _, code in found} <= REASONS if codes else body["error"]["message"] == NUMBERS
-
-
-async def dispatchapi(here: Running) -> World:
-    company = await here.company()
-    ride, offered_one, free = [await booked(here, company) for _ in range(3)]
-    driver = await driver_of(here, company)
-    offer = await offered(here, company, offered_one["id"], driver)
-    made = {
-        model: good(await here.call("POST", f"/{model}", company.key(), sent))["id"]
-        for model, sent in (
-            ("vehicles", a_vehicle()),
-            ("debtors", examples.NEW_DEBTOR),
-            ("ratings", examples.NEW_RATING),
-        )
-    }
-    passenger = good(await here.call("GET", "/passengers", company.key()))[0]["id"]
-    tried = await booked(here, company, environment="sandbox")
-    ids = {
-        "rides": ride["id"],
-        "offers": offer["id"],
-        "drivers": driver,
-        "companies": ride["companyId"],
-        "passengers": passenger,
-        "sandbox": tried["id"],
-        **made,
-    }
-    return World(
-        headers=lambda operation: {
-            "Authorization": company.key(
-                "partner" if operation.section == "integrations" else "dispatch",
-                "sandbox" if operation.section == "sandbox" else "live",
-            )
-        },
-        ids=lambda operation: {"id": ids[operation.section], "fk": ride["id"]},
-        references={
-            "productId": free["id"],
-            "rideId": ride["id"],
-            "drivers": [driver],
-            "driverId": driver,
-            "passengerId": passenger,
-            "vehicleId": made["vehicles"],
-            "activeVehicleId": made["vehicles"],
-        },
-        refusal=loopback_refusal,
-        beyond_schema=beyond_schema,
-    )
-
-
-def driver_refusal(body: Any, status: int) -> None:
-    """Hold a refusal to the form of the drivers' door."""
-    assert set(body) == {"error"}
-    error = body["error"]
-    assert {"status", "code", "message"} <= set(error) <= {"status", "code", "message", "problems", "companies"}
-    assert error["status"] == status
-    assert error["message"]
-
-
-def beyond_drivers_schema(body: Any) -> bool:
-    """One fix needs a place, unless there are several; what a phone number is; how far dates go."""
-    paths = {problem["path"].split(".")[-1] for problem in body["error"].get("problems", ())}
-    return paths <= {"lat", "lng", "phone", "at", "fixTime"} if paths else body["error"]["message"] == NUMBERS
-
-
-async def driver(here: Running) -> World:
-    """In the sandbox a driver may have any number of rides at once."""
-    company = await here.company()
-    busy, home, leaving, new = [await signed_in(here, company, environment="sandbox") for _ in range(4)]
-    for each in (busy, home):
-        await each.on_shift()
-    accepted, declined, _ = [(await busy.offer(seconds=3600))[0] for _ in range(3)]  # the last is to be found open
-    driven, lost, missed = [await busy.driving() for _ in range(3)]
-    ok(await busy.call("POST", f"/rides/{missed}/arrived"))
-    async with here.pool.transaction() as connection:
-        await connection.execute("UPDATE rides SET arrived_at = arrived_at - interval '1 hour' WHERE id = $1", missed)
-        _, key = await access.issue(
-            connection,
-            tenant_id=company.id,
-            environment=Environment.SANDBOX,
-            door="driver",
-            kind=CredentialKind.DISPATCH,
-            name="trackers",
-            now=here.clock(),
-        )
-    ahead = await booked_ahead(here, company)
-    tokens = {
-        "POST /traccar": key,
-        "POST /shift": new.token,
-        "DELETE /shift": home.token,
-        "DELETE /sessions/current": leaving.token,
-    }
-    ids = {
-        "POST /offers/{id}/accept": accepted,
-        "POST /offers/{id}/decline": declined,
-        "POST /rides/{id}/no_show": missed,
-        "POST /rides/{id}/hand_back": lost,
-        "POST /reservations/{id}": ahead,
-    }
-    here.clock.turn(seconds=31)  # so that the phone may be sent another code
-    return World(
-        headers=lambda operation: {"Authorization": f"Bearer {tokens.get(operation.name, busy.token)}"},
-        ids=lambda operation: {"id": str(ids.get(operation.name, driven))},
-        references={
-            "phone": busy.phone,
-            "company": company.slug,
-            "environment": "sandbox",
-            "code": "123456",
-            "vehicle_id": new.vehicle_id,
-            "device": {"uniqueId": busy.phone},
-            "position": {"latitude": 52.37, "longitude": 4.89, "fixTime": here.clock().isoformat()},
-            "reason": "vehicle",
-        },
-        refusal=driver_refusal,
-        beyond_schema=beyond_drivers_schema,
-    )
-
-
-WORLDS: Mapping[str, Callable[[Running], Awaitable[World]]] = {"dispatchapi": dispatchapi, "driver": driver}
 
 
 def test_every_door_has_a_world_to_be_called_in() -> None:
@@ -216,6 +59,7 @@ class Caller:
     mode: GenerationMode
     world: World
     api: Any
+    session: requests.Session
 
     def cases(self, operation: Operation) -> st.SearchStrategy[Any]:
         """Calls of an operation, half of them with ids and references of things that there are."""
@@ -223,8 +67,11 @@ class Caller:
         def refer(case: Any, known: bool) -> Any:
             if known and operation.takes_id:
                 case.path_parameters = {name: self.world.ids(operation)[name] for name in operation.names}
+            if known and case.query:
+                case.query = {name: self.world.references.get(name, value) for name, value in case.query.items()}
             if known and isinstance(case.body, dict):
-                case.body = {name: self.world.references.get(name, value) for name, value in case.body.items()}
+                found = {name: self.world.references.get(name, value) for name, value in case.body.items()}
+                case.body = {name: value() if callable(value) else value for name, value in found.items()}
             return case
 
         described = self.api[operation.path][operation.method]
@@ -255,8 +102,8 @@ class Caller:
         )
         @given(case=self.cases(operation))
         def call(case: Any) -> None:
-            url = self.base_url + self.door.prefix
-            seen.append(case.call_and_validate(base_url=url, checks=[*CHECKS, self.check], timeout=10).status_code)
+            more = {"session": self.session, "checks": [*CHECKS, self.check], "timeout": 10}
+            seen.append(case.call_and_validate(base_url=self.base_url + self.door.prefix, **more).status_code)
 
         call()
         return seen
@@ -281,7 +128,7 @@ class Caller:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("mode", MODES, ids=lambda mode: str(mode.value))
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: str(mode.value))
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.name)
 async def test_no_call_is_answered_otherwise_than_the_document_says(
     pool: Pool, door: Door, mode: GenerationMode
@@ -289,6 +136,8 @@ async def test_no_call_is_answered_otherwise_than_the_document_says(
     async with running(pool) as here:
         world = await WORLDS[door.name](here)
         api = schemathesis.openapi.from_dict(document(door, here.base_url), config=CONFIG)
-        caller = Caller(base_url=here.base_url, door=door, mode=mode, world=world, api=api)
+        session = requests.Session()
+        session.trust_env = False  # or the machine's proxies and .netrc are looked for at each call
+        caller = Caller(base_url=here.base_url, door=door, mode=mode, world=world, api=api, session=session)
         wrong = await asyncio.to_thread(caller.wrongs)
     assert not wrong, "\n\n".join(wrong)

@@ -16,6 +16,7 @@ from cabstand.core.database import Connection
 from cabstand.core.events.model import Message, Notice, RetryPolicy, Speaker
 from cabstand.infra.db import Pool
 from cabstand.infra.deliveries.sender import Sender
+from cabstand.infra.deliveries.store import Delivery
 
 START = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 _numbers = itertools.count(1_000_000)
@@ -157,6 +158,17 @@ def a_speaker(
         empty_body=empty_body,
     )
     return Speaker(hooks=hooks, retry=retry, headers={"X-Environment": "test"}, signature="X-Signature")
+
+
+def a_delivery(**more: Any) -> Delivery:
+    """One that is not in the database."""
+    return Delivery(
+        **{
+            **{"id": 1, "environment": "live", "door": "here", "subject": "ride", "subject_id": 1, "event_id": "1-1"},
+            **{"kind": "moved", "method": "POST", "path": "", "body": b"{}", "attempts": 0, "resent_after": 0},
+            **{"answer_job": None, **more},
+        }
+    )
 
 
 def a_sender(pool: Pool, clock: Callable[[], datetime], speaker: Speaker | None = None) -> Sender:

@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cabstand.core.clock import utcnow
-from cabstand.infra.deliveries.http import KEPT_OF_ANSWER, LONGEST_ANSWER, Client, Outcome, start_of_answer
-from tests.infra.outbox import Receiver, a_speaker, answering
+from cabstand.core.events.calls import KEPT_OF_ANSWER, start_of_answer
+from cabstand.infra.deliveries.http import LONGEST_ANSWER, Client, Outcome
+from tests.infra.outbox import Receiver, a_delivery, a_speaker, answering
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def anyio_backend() -> str:
 
 async def posted(url: str, *, empty_body: bool = False) -> Outcome:
     async with Client(allow_loopback=True) as client:
-        return await client.post(url, b"{}", a_speaker(empty_body=empty_body), None)
+        return await client.deliver(url, a_delivery(), a_speaker(empty_body=empty_body), None)
 
 
 @pytest.mark.anyio

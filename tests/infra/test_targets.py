@@ -9,7 +9,7 @@ from yarl import URL
 
 from cabstand.infra.deliveries.http import Client
 from cabstand.infra.deliveries.targets import Guard, TargetRefused, check_url, why_refused
-from tests.infra.outbox import Receiver, a_speaker
+from tests.infra.outbox import Receiver, a_delivery, a_speaker
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ async def test_the_connection_itself_is_guarded_should_a_check_before_it_be_pass
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f.1", "2130706433", "[::ffff:127.0.0.1]"])
 async def test_a_delivery_to_a_private_target_sends_nothing_and_says_why(host: str) -> None:
     async with Receiver() as receiver, Client() as client:
-        outcome = await client.post(f"http://{host}:{receiver.port}/hooks", b"{}", a_speaker(), None)
+        outcome = await client.deliver(f"http://{host}:{receiver.port}/hooks", a_delivery(), a_speaker(), None)
         assert receiver.hits == []
     assert outcome.status is None
     assert (outcome.error or "").startswith("not called: ")

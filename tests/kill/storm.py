@@ -61,7 +61,7 @@ class Storm:
 async def storm(folder: Path, kills: int, *, seed: int, pause: tuple[float, float] = (0.4, 1.2)) -> Storm:
     """Run a storm of so many kills, each target in turn; `pause` is between a recovery and the next kill."""
     began, result, chance = time.monotonic(), Storm(), random.Random(seed)
-    server = Server(folder / "data", arguments=("--drivers", "0"))
+    server = Server(folder / "data", arguments=("--drivers", "0", "--fleets", "0"))
     await asyncio.to_thread(server.start)
     partner = Partner(chance)
     await partner.open()

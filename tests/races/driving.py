@@ -84,6 +84,24 @@ async def accept_and_decline(here: Running, round_: Round) -> Sequence[str]:
     return found
 
 
+async def decline_twice(here: Running, round_: Round) -> Sequence[str]:
+    """One driver says no from two phones: a no is a no. Half of the offers ask a colleague, too, and stay open."""
+    road = await on_the_road(here)
+    rides, drivers = await road.rides(round_.size), await road.drivers(round_.size)
+    alone = round_.size // 2
+    colleagues = await road.drivers(round_.size - alone)
+    offers = await road.stage.offers(rides[:alone], drivers[:alone])
+    offers += await road.stage.offers(rides[alone:], drivers[alone:], colleagues)
+    acts = [
+        [road.does(driver, driving.decline, offer) for driver, offer in zip(drivers, offers, strict=True)]
+        for _ in range(2)
+    ]
+    fought = await round_.fight(here, pairs(*acts), rides)
+    asked = await road.offers_of(rides)
+    assert [over for [(over, _)] in asked.values()] == ["declined"] * alone + ["sent"] * (round_.size - alone)
+    return [outcome(*answers) for answers in fought]
+
+
 async def two_reserve(here: Running, round_: Round) -> Sequence[str]:
     road = await on_the_road(here)
     rides = await road.rides(round_.size, ahead=AHEAD)
@@ -220,6 +238,7 @@ RACES = {
     "accept against expiry of a market's offer": _race(accept_and_expiry, "left", "none"),
     "accept against cancel of a market's offer": _race(accept_and_cancel, "both", "right"),
     "accept against decline of a market's offer": _race(accept_and_decline, "left", "right"),
+    "decline said twice": _race(decline_twice, "both"),
     "accept against the end of the shift": _race(accept_and_shift_end, "left", "right"),
     "two drivers reserve one ride": _race(two_reserve, "left", "right"),
     "reserve against cancel": _race(reserve_and_cancel, "both", "right"),

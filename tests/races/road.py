@@ -157,7 +157,9 @@ class Road:
     async def plan_of(self, ride: int) -> Planned:
         """What the market's owner knows of a ride."""
         async with self.here.pool.connection() as connection:
-            return next(each for each in await rounds.planned(connection, self.markets[0]) if each.id == ride)
+            pages = rounds.planned(connection, self.markets[0], self.here.clock() + timedelta(days=1))
+            [plan] = [each async for page in pages for each in page if each.id == ride]
+            return plan
 
     def ends_plan(self, plan: Planned) -> Act:
         """The market's owner finds that the plan of a ride is over."""

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from tests.races import driving, groups, offers, rounds, trips
+from tests.races import corporate, driving, groups, offers, rounds, trips
 from tests.support.exchange import Running
 
 RACES: Final[Mapping[str, Callable[[Running, int], Awaitable[None]]]] = {
@@ -12,4 +12,5 @@ RACES: Final[Mapping[str, Callable[[Running, int], Awaitable[None]]]] = {
     **trips.RACES,
     **rounds.RACES,
     **driving.RACES,
+    **corporate.RACES,
 }

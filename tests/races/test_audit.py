@@ -32,6 +32,9 @@ DAMAGE = {
     " (SELECT driver_id FROM offers WHERE ride_id = $4)",
     "driver's time held by nobody": "UPDATE driver_slots SET ride_id = $1 WHERE ride_id = $2",
     "driver who said yes to a ride that is due, yet whose time is free": "DELETE FROM driver_slots WHERE ride_id = $2",
+    "time of a fleet's driver that is taken": "UPDATE offers SET says_when = true WHERE ride_id = $2",
+    "order of a fleet that is no offer of its ride": "INSERT INTO fleet_orders (offer_id, ride_id, fleet_id,"
+    " environment, ahead, created_at) SELECT id, $1, 1, environment, false, created_at FROM offers WHERE ride_id = $2",
     "driver with two rides now": "UPDATE rides SET state = 'assigned', offer_id ="
     " (SELECT offer_id FROM rides WHERE id = $2) WHERE id = $1",
     "driver with a ride next and none now": "UPDATE driver_slots SET slot = 'next' WHERE ride_id = $2",

@@ -70,7 +70,7 @@ class Exchange:
 def begin(folder: Path, environment: dict[str, str], port: int) -> Exchange:
     """An exchange that answers."""
     log = folder / "log"
-    options = ("--port", port, "--data", folder, "--drivers", 0, "--speed", PACE)
+    options = ("--port", port, "--data", folder, "--drivers", 0, "--fleets", 0, "--speed", PACE)
     with log.open("ab") as out:
         exchange = Exchange(folder, environment, port, start("cabstand", "up", *options, log=out, env=environment))
     wait_until_it_answers(exchange.base_url, exchange.process, log)

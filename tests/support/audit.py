@@ -75,14 +75,21 @@ CHECKS: Final[Mapping[str, str]] = {
         SELECT o.driver_id AS id, r.environment, format('ride %s is %s', r.id, r.state) AS what
         FROM rides r JOIN offers o ON o.id = r.offer_id
         WHERE r.environment = 'live' AND r.state IN ({_list(DUE)}) AND o.expires_at IS NOT NULL
-            AND o.driver_id IS NOT NULL AND NOT EXISTS (
+            AND NOT o.says_when AND o.driver_id IS NOT NULL AND NOT EXISTS (
                 SELECT FROM driver_slots s WHERE s.driver_id = o.driver_id AND s.ride_id = r.id
                     AND s.offer_id = o.id)""",
+    "time of a fleet's driver that is taken": """
+        SELECT s.driver_id AS id, s.environment, 'ride ' || s.ride_id AS what
+        FROM driver_slots s JOIN offers o ON o.id = s.offer_id WHERE o.says_when""",
+    "order of a fleet that is no offer of its ride": """
+        SELECT x.offer_id AS id, x.environment, 'ride ' || x.ride_id AS what
+        FROM fleet_orders x LEFT JOIN offers o ON o.id = x.offer_id AND o.ride_id = x.ride_id
+        WHERE o.id IS NULL""",
     "driver with two rides now": f"""
         SELECT o.driver_id AS id, min(r.environment) AS environment, 'rides ' || string_agg(r.id::text, ', ') AS what
         FROM rides r JOIN offers o ON o.id = r.offer_id
         WHERE r.environment = 'live' AND r.state IN ({_list(DUE)}) AND o.expires_at IS NOT NULL
-            AND o.driver_id IS NOT NULL AND NOT EXISTS (
+            AND NOT o.says_when AND o.driver_id IS NOT NULL AND NOT EXISTS (
             SELECT FROM driver_slots s WHERE s.driver_id = o.driver_id AND s.ride_id = r.id AND s.slot = 'next')
         GROUP BY o.driver_id HAVING count(*) > 1""",
     "driver with a ride next and none now": """
@@ -174,7 +181,12 @@ CHECKS: Final[Mapping[str, str]] = {
     "ride booked ahead that nothing will activate": """
         SELECT r.id, r.environment, r.state AS what FROM rides r
         WHERE r.state IN ('scheduled', 'reserved') AND NOT EXISTS (
-            SELECT FROM jobs j WHERE j.kind = 'ride.activate' AND j.subject_id = r.id)""",
+            SELECT FROM jobs j WHERE j.kind = 'ride.activate' AND j.subject_id = r.id)
+        AND NOT EXISTS (
+            SELECT FROM offers o WHERE o.id = r.offer_id AND o.says_when AND (
+                EXISTS (SELECT FROM jobs j WHERE j.kind = 'fleets.accept_due' AND j.subject_id = o.id)
+                OR EXISTS (SELECT FROM events e WHERE e.subject_id = r.id AND e.subject = 'ride'
+                    AND NOT e.fanned_out)))""",
     "idempotency key of nothing": """
         SELECT k.credential_id AS id, c.environment, format('%s %s', k.operation, k.key) AS what
         FROM idempotency_keys k JOIN credentials c ON c.id = k.credential_id

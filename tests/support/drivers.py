@@ -139,9 +139,10 @@ async def plan_for(here: Running, ride: int, environment: str = "live") -> None:
     """Let the ride look for drivers by itself, in a market around Amsterdam."""
     async with here.pool.connection() as connection:
         market = await connection.fetchval(
-            "INSERT INTO markets (slug, environment, name, time_zone, currency, zone, area, rules, changed_at)"
-            " VALUES ($1, $2, 'Amsterdam', 'Europe/Amsterdam', 'EUR', '{}', '((52.2,4.6),(52.2,5.1),(52.5,5.1),"
-            "(52.5,4.6))', '{}', $3) RETURNING id",
+            """INSERT INTO markets (slug, environment, name, time_zone, currency, zone, area, rules, changed_at)
+            VALUES ($1, $2, 'Amsterdam', 'Europe/Amsterdam', 'EUR',
+                '{"name": "Amsterdam", "corners": [[52.2, 4.6], [52.2, 5.1], [52.5, 5.1], [52.5, 4.6]]}',
+                '((52.2,4.6),(52.2,5.1),(52.5,5.1),(52.5,4.6))', '{}', $3) RETURNING id""",
             f"market-{ride}",
             environment,
             here.clock(),

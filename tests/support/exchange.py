@@ -20,6 +20,7 @@ from cabstand.core.access import service as access
 from cabstand.core.access.model import ISSUED, Environment
 from cabstand.core.access.secrets import Seal
 from cabstand.core.clock import utcnow
+from cabstand.doors.gett.names import PUBLISHED, Names
 from cabstand.infra import jobs
 from cabstand.infra.db import Pool
 from cabstand.infra.metrics import Metrics
@@ -129,16 +130,39 @@ async def make_company(pool: Pool, *, supplies: Company | None = None) -> Compan
     return Company(id=id, slug=slug, keys=keys, credentials=credentials)
 
 
-async def _started(server: uvicorn.Server) -> None:
-    for _ in range(2000):
-        if server.started:
-            return
-        await asyncio.sleep(0.005)
-    raise TimeoutError("the server did not start within ten seconds")
+class _Server(uvicorn.Server):
+    """uvicorn that ends as soon as it is told to: by itself it looks for that ten times a second, and then waits."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready, self.ending = asyncio.Event(), asyncio.Event()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        self.ready.set()
+        await self.ending.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        while self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks)
+        for _ in range(10_000):
+            if not self.server_state.connections:
+                break
+            await asyncio.sleep(0.001)
+        else:
+            raise TimeoutError("connections were left open")
+        for server in self.servers:
+            await server.wait_closed()
 
 
 @contextlib.asynccontextmanager
-async def running(pool: Pool, *, work: bool = False, settings: Settings | None = None) -> AsyncIterator[Running]:
+async def running(
+    pool: Pool, *, work: bool = False, settings: Settings | None = None, gett_names: Names = PUBLISHED
+) -> AsyncIterator[Running]:
     """An exchange on a free port of this machine; with `work`, its workers too."""
     listening = socket.create_server(("127.0.0.1", 0))
     # asyncio does so only for sockets that name their protocol; without it answers wait 40 ms for an acknowledgement.
@@ -153,6 +177,7 @@ async def running(pool: Pool, *, work: bool = False, settings: Settings | None =
         seal=Seal(bytes(32)),
         metrics=Metrics(),
         clock=clock,
+        gett_names=gett_names,
     )
     config = uvicorn.Config(
         create_app(exchange),
@@ -163,18 +188,19 @@ async def running(pool: Pool, *, work: bool = False, settings: Settings | None =
         ws_per_message_deflate=False,
         ws_max_size=64 * 1024,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
     async with contextlib.AsyncExitStack() as stack:
         if work:
             await stack.enter_async_context(workers(exchange))
         serving = asyncio.create_task(server.serve(sockets=[listening]))
-        await _started(server)
+        async with asyncio.timeout(10):
+            await server.ready.wait()
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         try:
             yield Running(base_url=base_url, pool=pool, clock=clock, exchange=exchange, http=http)
         finally:
             exchange.stopping.set()
-            server.should_exit = True
+            server.ending.set()
             await http.close()
             await serving

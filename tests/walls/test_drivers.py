@@ -18,6 +18,7 @@ LARGE = 2**40 + 17  # a number that nothing has
 _STEPS = ("approaching", "arrived", "on_board", "completed", "no_show")
 IN_PATHS: Mapping[str, tuple[str, Mapping[str, Any] | None]] = {  # operation -> the kind of its id, and a body
     "GET /rides/{id}": ("ride", None),
+    "GET /rides/{id}/trace": ("ride", None),
     **{f"POST /rides/{{id}}/{step}": ("ride", {}) for step in _STEPS},
     "POST /rides/{id}/hand_back": ("ride", {"reason": "other"}),
     "POST /offers/{id}/accept": ("offer", {}),

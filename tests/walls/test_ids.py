@@ -18,7 +18,7 @@ from cabstand.doors.dispatchapi.ids import encode
 from cabstand.infra.db import Pool
 from tests.support.builders import a_driver, a_phone, a_ride, driver_of
 from tests.support.exchange import Answer, running
-from tests.walls import test_drivers
+from tests.walls import test_corporate, test_drivers, test_fleets
 from tests.walls.world import KINDS, World, a_world, fingerprint
 
 pytestmark = pytest.mark.anyio
@@ -90,7 +90,12 @@ def test_every_operation_whose_path_takes_an_id_is_tried() -> None:
         for operation in (*door.operations, *door.own)
         if operation.takes_id
     }
-    assert taking == {*IN_PATHS, *(f"driver {name}" for name in test_drivers.IN_PATHS)}
+    elsewhere = {
+        "driver": test_drivers.IN_PATHS,
+        "corp99": test_corporate.IN_PATHS,
+        "gett": test_fleets.IN_PATHS,
+    }
+    assert taking == {*IN_PATHS, *(f"{door} {name}" for door, names in elsewhere.items() for name in names)}
 
 
 def test_an_operation_with_a_parameter_in_its_path_says_that_it_takes_an_id() -> None:
@@ -108,22 +113,31 @@ def test_every_list_is_tried() -> None:
     }
     parts = {f"dispatchapi GET /{path}/{part}" for path in _MODELS for part in ("count", "findOne")}
     of_drivers = {*test_drivers.LISTS, *test_drivers.OWN, *test_drivers.ELSEWHERE}
-    assert found == {*LISTS, *parts, *(f"driver {name}" for name in of_drivers)}
+    of_companies = {*test_corporate.LISTS, *test_corporate.OWN}
+    elsewhere = {*(f"driver {name}" for name in of_drivers), *(f"corp99 {name}" for name in of_companies)}
+    assert found == {*LISTS, *parts, *elsewhere}
 
 
 def test_every_id_in_a_body_is_tried() -> None:
     found = {f"{door.name} {field}" for door in DOORS for field in _id_fields(door.name)}
-    assert found == {*IN_BODIES, *CLIENTS_OWN, *(f"driver {name}" for name in test_drivers.IN_BODIES)}
+    of_companies = {*test_corporate.IN_BODIES, *test_corporate.CLIENTS_OWN}
+    of_fleets = {*test_fleets.IN_BODIES, *test_fleets.CLIENTS_OWN}
+    elsewhere = {
+        *(f"driver {name}" for name in test_drivers.IN_BODIES),
+        *(f"corp99 {name}" for name in of_companies),
+        *(f"gett {name}" for name in of_fleets),
+    }
+    assert found == {*IN_BODIES, *CLIENTS_OWN, *elsewhere}
 
 
 def _id_fields(door: str) -> Iterator[str]:
     """Properties of the door's messages that look like ids, and the lists of them."""
-    names = [f"cabstand.doors.{door}.{name}" for name in ("wire", "registers")]
+    names = [f"cabstand.doors.{door}.{name}" for name in ("wire", "registers", "ride_wire")]
     modules = [import_module(name) for name in names if find_spec(name)]
     for shape in [shape for module in modules for shape in vars(module).values()]:
         if inspect.isclass(shape) and issubclass(shape, msgspec.Struct):
             for field in msgspec.structs.fields(shape):
-                if re.search(r"(Id|Ids|_id|_ids)$|^(id|ids|drivers|vehicles|rides|offers)$", field.encode_name):
+                if re.search(r"(Id|Ids|ID|IDs|_id|_ids)$|^(id|ids|drivers|vehicles|rides|offers)$", field.encode_name):
                     yield field.encode_name
 
 

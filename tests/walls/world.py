@@ -14,6 +14,9 @@ TABLES = (
     "vehicles", "events", "jobs", "messages", "idempotency_keys", "dispatchapi_rides", "dispatchapi_drivers",
     "dispatchapi_vehicles", "dispatchapi_offers", "debtors", "ratings", "dispatchapi_debtors", "dispatchapi_ratings",
     "tenants", "credentials", "fares", "shifts", "sign_in_codes",
+    "companies", "employees", "cost_centers", "projects", "employee_cost_centers",
+    "ride_estimates", "corporate_rides", "corporate_receipts", "corp99_rides", "destinations",
+    "fleets", "fleet_orders", "fleet_calls", "fleet_prices",
 )  # fmt: skip
 KINDS = ("booking", "dispatch", "partner")
 SECRETS: dict[str, Any] = {  # what only the booker may know of its ride

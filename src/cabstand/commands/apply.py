@@ -14,6 +14,7 @@ from cabstand.commands.options import DATA, Data
 from cabstand.core.access import apply as core
 from cabstand.core.access.apply import Change, Issued
 from cabstand.core.access.plan import Plan, PlanError, read
+from cabstand.core.access.secrets import Seal
 from cabstand.core.clock import utcnow
 from cabstand.doors import DOORS
 from cabstand.infra.db import Pool
@@ -37,7 +38,8 @@ def apply(
     """
     try:
         plan = _plan(file)
-        work = _difference(plan) if dry_run else _application(plan, keys)
+        seal = _seal(plan, data)
+        work = _difference(plan, seal) if dry_run else _application(plan, keys, seal)
         changes, issued = database.run(data, work, make=not dry_run)
     except PlanError as error:
         raise UserError("\n".join(f"{file}:{each.line}: {each.message}" for each in error.problems)) from None
@@ -65,23 +67,34 @@ def _plan(file: Path) -> Plan:
     settings = database.settings()
     plan = read(text, doors=[door.name for door in DOORS], refuse_url=lambda url: targets.refusal(url, settings))
     urls = {url for tenant in plan.tenants for each in tenant.credentials for url in each.webhooks.values()}
+    urls |= {url for tenant in plan.tenants for each in tenant.fleets for url in each.endpoints.values() if url}
     for warning in filter(None, (targets.warning(url, settings) for url in sorted(urls))):
         show.note(warning)
     return plan
 
 
-def _difference(plan: Plan) -> database.Work[tuple[list[Change], list[Issued]]]:
+def _seal(plan: Plan, data: Path) -> Seal | None:
+    """What seals secrets of the file, if it has any; None where the exchange's key is not known here."""
+    settings = database.settings()
+    if not any(fleet.authorization for tenant in plan.tenants for fleet in tenant.fleets):
+        return None
+    if settings.database_url and settings.secret_key is None and not (data / "secret").exists():
+        return None
+    return Seal(database.secret_key(settings, data))
+
+
+def _difference(plan: Plan, seal: Seal | None) -> database.Work[tuple[list[Change], list[Issued]]]:
     async def work(pool: Pool) -> tuple[list[Change], list[Issued]]:
         async with pool.transaction() as connection:
-            return await core.differences(connection, plan), []
+            return await core.differences(connection, plan, seal=seal), []
 
     return work
 
 
-def _application(plan: Plan, keys: Path | None) -> database.Work[tuple[list[Change], list[Issued]]]:
+def _application(plan: Plan, keys: Path | None, seal: Seal | None) -> database.Work[tuple[list[Change], list[Issued]]]:
     async def work(pool: Pool) -> tuple[list[Change], list[Issued]]:
         async with pool.transaction() as connection:
-            changes, issued = await core.apply(connection, plan, utcnow())
+            changes, issued = await core.apply(connection, plan, utcnow(), seal=seal)
             if issued and keys is not None:
                 _write(keys, issued)  # before the commit: a key that nobody has could never be had again
             return changes, issued
@@ -110,4 +123,7 @@ def _hand_over(issued: Sequence[Issued], keys: Path | None) -> None:
         ("id", "tenant", "environment", "door", "kind", "name", "key"),
         [(each.id, each.tenant, each.environment, each.door, each.kind, each.name, each.key) for each in issued],
     )
+    for each in issued:
+        if each.client_id is not None:
+            typer.echo(f"{each.id} client_id {each.client_id} fleet_token {each.fleet_token}")
     show.note("These keys are shown only now.")

@@ -24,19 +24,20 @@ _CARS: Final = (  # make, model, class, seats; the first is the most common
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Troupe:
-    """One company's share of the drivers."""
+    """One company's drivers."""
 
     slug: str
-    share: int  # parts of all
     phones: int  # numbers that nobody else has; the number of the driver is added
     plates: str
 
 
 TROUPES: Final = (
-    Troupe(slug="canal-cabs", share=4, phones=31_655_500_000, plates="CC"),
-    Troupe(slug="dam-drivers", share=2, phones=31_655_600_000, plates="DD"),
-    Troupe(slug="frota-paulista", share=2, phones=55_11_955_500_000, plates="FP"),
+    Troupe(slug="canal-cabs", phones=31_655_500_000, plates="CC"),
+    Troupe(slug="dam-drivers", phones=31_655_600_000, plates="DD"),
+    Troupe(slug="frota-paulista", phones=55_11_955_500_000, plates="FP"),
 )
+# Who hires next, again and again: half of all drive in São Paulo.
+_TURNS: Final = ("canal-cabs", "frota-paulista", "dam-drivers", "frota-paulista", "canal-cabs", "frota-paulista")
 
 
 async def engage(
@@ -58,8 +59,7 @@ async def engage(
 
 def shares(drivers: int) -> dict[str, int]:
     """How many of so many drivers each company has."""
-    turns = [troupe.slug for troupe in TROUPES for _ in range(troupe.share)]
-    taken = list(itertools.islice(itertools.cycle(turns), drivers))
+    taken = list(itertools.islice(itertools.cycle(_TURNS), drivers))
     return {troupe.slug: taken.count(troupe.slug) for troupe in TROUPES}
 
 

@@ -19,9 +19,11 @@ from cabstand.commands.options import DATA, Data
 from cabstand.core.access import service as access
 from cabstand.core.access.secrets import key_hash
 from cabstand.core.access.store import find, webhook_of
+from cabstand.core.dispatch.fleets import store as fleets
+from cabstand.doors.corp99 import ids as corp99_ids
 from cabstand.doors.dispatchapi.ids import decode
 from cabstand.infra.db import Pool, open_pool
-from cabstand.sim import dispatchapi, driver
+from cabstand.sim import corp99, dispatchapi, driver, gett
 from cabstand.sim.stage import Inbox, Stage, StepFailed, inboxes
 
 console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=120)
@@ -51,8 +53,8 @@ def _exchange(data: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 async def _play(folder: Path, credentials: Mapping[str, Any]) -> bool:
     """Tell the story of each door; whether all went well."""
     async with _connected(folder) as pool, aiohttp.ClientSession() as http:
-        told = await _play_dispatchapi(pool, http, credentials)
-        return await _play_driver(pool, http, credentials) and told
+        stories = (_play_dispatchapi, _play_driver, _play_corp99, _play_gett)
+        return all([await play(pool, http, credentials) for play in stories])
 
 
 async def _play_driver(pool: Pool, http: aiohttp.ClientSession, credentials: Mapping[str, Any]) -> bool:
@@ -62,7 +64,8 @@ async def _play_driver(pool: Pool, http: aiohttp.ClientSession, credentials: Map
         console.print("  Nobody drives on this exchange: `cabstand up` without `--drivers 0` has simulated drivers.")
         return True
     try:
-        await _show_timeline(pool, await driver.tell(Stage(http, door["base_url"], _tick), door["live"]))
+        told = await driver.tell(Stage(http, door["base_url"], _tick), door["live"])
+        await _show_timeline(pool, decode("ride", told))
     except StepFailed:
         return False
     return True
@@ -79,16 +82,57 @@ async def _play_dispatchapi(pool: Pool, http: aiohttp.ClientSession, credentials
             _listening(pool, dict(zip(keys, boxes.values(), strict=True))),
         ):
             told = await dispatchapi.tell(Stage(http, door["base_url"], _tick), ours, theirs, boxes)
-            await _show_timeline(pool, told.ride_id)
+            await _show_timeline(pool, decode("ride", told.ride_id))
     except StepFailed:
-        console.print(
-            "If webhooks are what is missing: an exchange that listens for other machines sends none to this one"
-        )
-        console.print("unless CABSTAND_ALLOW_LOOPBACK_HOOKS=1 is set. `cabstand deliveries list` shows what was tried.")
+        _explain_webhooks()
         return False
     _show_sides(told)
     _show_inboxes(boxes)
     return True
+
+
+async def _play_corp99(pool: Pool, http: aiohttp.ClientSession, credentials: Mapping[str, Any]) -> bool:
+    door = credentials["doors"]["corp99"]
+    console.print("\n[bold]corp99[/bold]: a company's ride in the sandbox, from the estimate to the month's report")
+    stage = Stage(http, door["base_url"], _tick, key_header="x-api-key")
+    try:
+        async with inboxes(corp99.APP, heard=corp99.heard) as boxes:
+            told = await corp99.tell(stage, door["sandbox"], boxes[corp99.APP])
+            await _show_timeline(pool, corp99_ids.ride_id(told.ride_id))
+    except StepFailed:
+        _explain_webhooks()
+        return False
+    _show_receipt(told.receipt)
+    _show_inboxes(boxes)
+    return True
+
+
+async def _play_gett(pool: Pool, http: aiohttp.ClientSession, credentials: Mapping[str, Any]) -> bool:
+    door, company = credentials["doors"]["gett"], credentials["doors"]["corp99"]
+    console.print(
+        "\n[bold]gett[/bold]: a company's ride that a partner fleet serves, from the quote to the final price"
+    )
+    async with pool.connection() as connection:
+        called = any(row["endpoint"] and row["environment"] == "live" for row in await fleets.LIST.rows(connection))
+    try:
+        if called:
+            told = await gett.tell(Stage(http, company["base_url"], _tick, key_header="x-api-key"), company["live"])
+            await _show_timeline(pool, corp99_ids.ride_id(told.ride_id))
+            await _show_calls(pool, corp99_ids.ride_id(told.ride_id))
+        else:
+            console.print(
+                "  No fleet is called on this exchange: `cabstand up` without `--fleets 0` has simulated ones."
+            )
+        console.print("\n[bold]gett[/bold]: a fleet tries the door in the sandbox, without a booker")
+        await gett.build(Stage(http, door["base_url"], _tick), http, door["sandbox"])
+    except StepFailed:
+        return False
+    return True
+
+
+def _explain_webhooks() -> None:
+    console.print("If webhooks are what is missing: an exchange that listens for other machines sends none to this one")
+    console.print("unless CABSTAND_ALLOW_LOOPBACK_HOOKS=1 is set. `cabstand deliveries list` shows what was tried.")
 
 
 @contextlib.asynccontextmanager
@@ -126,15 +170,26 @@ def _tick(ok: bool, what: str) -> None:
     console.print(f"  [green]✓[/green] {what}" if ok else f"  [red]✗ {what}[/red]", soft_wrap=True)
 
 
-async def _show_timeline(pool: Pool, ride_id: str) -> None:
+async def _show_timeline(pool: Pool, ride: int | None) -> None:
     """The ride's facts, as the exchange keeps them."""
     async with pool.connection() as connection:
-        facts = await store.timeline(connection, decode("ride", ride_id) or 0)
+        facts = await store.timeline(connection, ride or 0)
     shown = Table("fact", "at (UTC)", "what", "from", "to", "by", title="Timeline of the ride", title_justify="left")
     for fact in facts:
         what = f"{fact['kind']} (implied)" if fact["implied"] else fact["kind"]
         moved = ("", "") if fact["before"] == fact["after"] else (fact["before"] or "", fact["after"] or "")
         shown.add_row(str(fact["version"]), f"{fact['at']:%H:%M:%S.%f}"[:-3], what, *moved, fact["actor"])
+    console.print()
+    console.print(shown)
+
+
+async def _show_calls(pool: Pool, ride: int | None) -> None:
+    """What fleets were called for the ride; each tells the rest by calls of its own, which the timeline has."""
+    async with pool.connection() as connection:
+        calls = await store.calls_at_fleets(connection, ride or 0)
+    shown = Table("fleet", "call", "", "answer", title="Calls at the fleets", title_justify="left")
+    for call in calls:
+        shown.add_row(call["fleet"], call["kind"], f"{call['method']} {call['path']}", str(call["status"] or "none"))
     console.print()
     console.print(shown)
 
@@ -149,11 +204,21 @@ def _show_sides(told: dispatchapi.Told) -> None:
     console.print(shown)
 
 
+def _show_receipt(receipt: Mapping[str, Any]) -> None:
+    """The receipt as the company reads it."""
+    shown = Table("", "", show_header=False, title="The receipt", title_justify="left")
+    for name, value in receipt.items():
+        shown.add_row(name, _short(value))
+    console.print()
+    console.print(shown)
+
+
 def _short(value: Any) -> str:
     if value is None:
         return "–"  # noqa: RUF001
     if isinstance(value, dict):
-        value = value.get("internationalAlias") or value.get("fname") or json.dumps(value)
+        names = ("internationalAlias", "fname", "name", "address")
+        value = next((value[name] for name in names if value.get(name)), None) or json.dumps(value)
     text = str(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
 
@@ -163,8 +228,8 @@ def _show_inboxes(boxes: Mapping[str, Inbox]) -> None:
     shown = Table("app", "webhook", "status", "event id", title="Webhooks received", title_justify="left")
     for inbox in boxes.values():
         for number, event in enumerate(inbox.events):
-            app = inbox.app if number == 0 else ""
-            shown.add_row(app, event["event_type"], event["meta"].get("status", ""), event["id"])
+            app, heard = inbox.app if number == 0 else "", inbox.heard(event)
+            shown.add_row(app, heard.kind, heard.status or "", heard.id)
         shown.add_section()
     console.print()
     console.print(shown)

@@ -5,22 +5,29 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from cabstand.commands import cast, private
+from cabstand.commands import cast, partners, private, staff
 from cabstand.commands.errors import UserError
 from cabstand.core.access import service, store
 from cabstand.core.access.apply import apply
-from cabstand.core.access.model import Environment
+from cabstand.core.access.model import CredentialKind, Environment
 from cabstand.core.access.plan import CredentialPlan, Plan, TenantPlan, read
 from cabstand.core.access.secrets import key_hash
 from cabstand.core.database import Connection
 from cabstand.doors import DOORS
+from cabstand.doors.gett.auth import DOOR as GETT
 
-FIRST = "canal-cabs"
-"""The tenant whose keys stand under its door; those of the others stand under "demonstration"."""
-FIELDS = {"Booking app": "key", "Dispatch software": "dispatch_key", "Partner": "partner_key"}
-DOOR = "dispatchapi"
+FIRST: Final = {"canal-cabs": "dispatchapi", "grupo-horizonte": "corp99"}
+"""The tenants whose keys stand under their door; those of the others stand under "demonstration"."""
+FIELDS: Final = {  # by the credential's name
+    "Booking app": "key",
+    "Dispatch software": "dispatch_key",
+    "Partner": "partner_key",
+    "ERP": "api_key",
+}
+STAFFED: Final = "grupo-horizonte", "ERP"
+"""Whose company has an employee to book for, and the key that books for him."""
 
 Keys = dict[tuple[str, Environment, str], str]
 """By slug, environment and the credential's name."""
@@ -40,24 +47,34 @@ async def hand_out(
     company_id: Callable[[int], str],
     *,
     drivers: int = 0,
+    fleets: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Set up the demonstration tenants with so many drivers and write the file with their keys; give what it says.
+
+    `fleets` says where which partner fleets are called, by slug; the others are not called.
 
     Keys of the file that still work are kept. The database has only hashes, so a credential whose key is not in the
     file gets a new one, and its old key stops working. `base_url` has no slash at its end; `company_id` turns a
     tenant's number into the door's form. Needs a transaction: the file is written before it ends, because a file with
     keys that were rolled back mends itself at the next call.
     """
-    plan = demonstration()
+    plan = partners.called_at(demonstration(), fleets or {})
+    before = _read(file)
     _, issued = await apply(connection, plan, now)
     keys: Keys = {(each.tenant, each.environment, each.name): each.key for each in issued}
-    keys = _keys_in(_read(file), plan) | keys
+    keys = _keys_in(before, plan) | keys
     tenants = await store.tenants(connection, [tenant.slug for tenant in plan.tenants])
     ids = {slug: tenant.id for slug, tenant in tenants.items()}
     await _renew_missing(connection, plan, ids, keys)
     phones = await cast.engage(connection, ids, drivers, now)
-    content = _content(plan, keys, {slug: company_id(id) for slug, id in ids.items()}, base_url)
+    more = {slug: {each: {"company_id": company_id(id)} for each in Environment} for slug, id in ids.items()}
+    slug, name = STAFFED
+    more[slug] = await staff.engage(connection, {each: keys[slug, each, name] for each in Environment}, now)
+    content = _content(plan, keys, more, base_url)
     content["doors"]["driver"] = {"base_url": f"{base_url}/driver/v1", **_phones(phones)}
+    of_fleets = await partners.keys(connection, plan, ids, issued, before)
+    content["doors"][GETT] = {"base_url": f"{base_url}/{GETT}", **of_fleets.pop(partners.FIRST)}
+    content["demonstration"].update(of_fleets)
     try:
         private.write(file, json.dumps(content, indent=2).encode() + b"\n")
     except OSError as error:
@@ -88,7 +105,7 @@ def _keys_in(content: Any, plan: Plan) -> Keys:
 
 
 def _place(slug: str) -> tuple[str, str]:
-    return ("doors", DOOR) if slug == FIRST else ("demonstration", slug)
+    return ("doors", FIRST[slug]) if slug in FIRST else ("demonstration", slug)
 
 
 async def _renew_missing(connection: Connection, plan: Plan, ids: dict[str, int], keys: Keys) -> None:
@@ -109,6 +126,7 @@ def _each(plan: Plan) -> list[tuple[TenantPlan, CredentialPlan, Environment]]:
         for tenant in plan.tenants
         for credential in tenant.credentials
         for environment in credential.environments
+        if credential.kind is not CredentialKind.FLEET  # has more than a key: see `partners`
     ]
 
 
@@ -120,16 +138,20 @@ def _phones(phones: Mapping[Environment, Mapping[str, Sequence[str]]]) -> dict[s
     }
 
 
-def _content(plan: Plan, keys: Keys, company_ids: dict[str, str], base_url: str) -> dict[str, Any]:
-    environments: dict[str, dict[str, dict[str, str]]] = {}
+def _content(plan: Plan, keys: Keys, more: Mapping[str, Mapping[Environment, Any]], base_url: str) -> dict[str, Any]:
+    """The file without its drivers. `more` is what is said besides the keys, by slug and environment."""
+    environments: dict[str, dict[str, dict[str, Any]]] = {}
     for tenant, credential, environment in _each(plan):
         values = environments.setdefault(tenant.slug, {}).setdefault(environment, {})
         values[FIELDS[credential.name]] = keys[tenant.slug, environment, credential.name]
     for slug, of_tenant in environments.items():
-        for values in of_tenant.values():
-            values["company_id"] = company_ids[slug]
+        for name, values in of_tenant.items():
+            values |= more[slug][Environment(name)]
+    prefixes = {door.name: door.prefix for door in DOORS}
     return {
         "base_url": base_url,
-        "doors": {DOOR: {"base_url": f"{base_url}/dispatchapi/api", **environments.pop(FIRST)}},
+        "doors": {
+            door: {"base_url": base_url + prefixes[door], **environments.pop(slug)} for slug, door in FIRST.items()
+        },
         "demonstration": environments,
     }

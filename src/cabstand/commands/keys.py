@@ -2,7 +2,7 @@
 
 import secrets
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import asyncpg
 import typer
@@ -10,9 +10,10 @@ import typer
 from cabstand.commands import database, show, targets
 from cabstand.commands.errors import UserError
 from cabstand.commands.options import DATA, Data, Id, OnlyTenant, TenantName, printable
-from cabstand.core.access import service, store
-from cabstand.core.access.model import CredentialKind, Environment
+from cabstand.core.access import service, store, tokens
+from cabstand.core.access.model import FLEETS_DOOR, CredentialKind, Environment
 from cabstand.core.access.secrets import WEBHOOK, Seal
+from cabstand.core.access.tokens import ClientKeys
 from cabstand.core.clock import utcnow
 from cabstand.core.toml import meant
 from cabstand.doors import DOORS
@@ -62,34 +63,37 @@ def create(
         raise UserError(f"There is no door {door!r}{meant(door, doors) or '.'} The doors are: {', '.join(doors)}.")
     if kind is CredentialKind.DRIVER:
         raise UserError("Drivers make their keys themselves: they sign in with their phone.")
+    if (door == FLEETS_DOOR) != (kind is CredentialKind.FLEET):
+        raise UserError(f"Keys at the door {FLEETS_DOOR}, and only those, are of the kind fleet.")
     if len(name) > 200:
         raise UserError("A name has at most 200 characters.")
     _check(webhook, database.settings())
 
-    async def work(pool: Pool) -> tuple[int, str]:
+    async def work(pool: Pool) -> tuple[int, str, ClientKeys | None]:
         async with pool.transaction() as connection:
             found = (await store.tenants(connection, [tenant])).get(tenant)
             if found is None:
                 raise UserError(f"There is no tenant {tenant!r}. `cabstand apply FILE.toml` sets tenants up.")
-            id, key = await service.issue(
-                connection,
-                tenant_id=found.id,
-                environment=environment,
-                door=door,
-                kind=kind,
-                name=name,
-                now=utcnow(),
-            )
+            place: dict[str, Any] = {"tenant_id": found.id, "environment": environment, "door": door}
+            if kind is CredentialKind.FLEET:
+                client = await tokens.issue(connection, **place, name=name, now=utcnow())
+                return client.id, client.secret, client
+            id, key = await service.issue(connection, **place, kind=kind, name=name, now=utcnow())
             if webhook:
                 await service.set_webhook(connection, id, webhook, None)
-            return id, key
+            return id, key, None
 
     try:
-        id, key = database.run(data, work)
+        id, key, client = database.run(data, work)
     except asyncpg.UniqueViolationError:
         raise UserError(f"{tenant} already has a key called {name!r} at {door} in {environment}.") from None
     show.note(f"Key {id} of {tenant}, {environment}. It is shown only now:")
-    typer.echo(key)
+    if client is None:
+        typer.echo(key)
+        return
+    typer.echo(f"client_id {client.client_id}")
+    typer.echo(f"client_secret {client.secret}")
+    typer.echo(f"fleet_token {client.fleet_token}")
 
 
 def revoke(id: Id, data: Data = DATA) -> None:

@@ -19,7 +19,8 @@ def messages(
 ) -> None:
     """Show live messages that were not sent.
 
-    Text messages and mails of the live environment are kept where nothing is set up to send them.
+    Text messages and mails of the live environment are kept where nothing is set up to send them. Shown are those, the
+    ones that are tried again, and the ones that were given up. Of mails it is the subject that is shown.
     """
 
     async def work(pool: Pool) -> list[asyncpg.Record]:
@@ -30,4 +31,4 @@ def messages(
     if not rows:
         show.note("There are no messages.")
         return
-    show.table(("at", "tenant", "by", "to", "text"), [tuple(row) for row in rows])
+    show.table(("at", "tenant", "by", "to", "state", "text", "error"), [tuple(row) for row in rows])

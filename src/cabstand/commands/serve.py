@@ -11,6 +11,7 @@ from rich.console import Console
 from cabstand.app import EVERY_ROLE, Exchange, Role, workers
 from cabstand.commands import database, store
 from cabstand.commands.errors import UserError
+from cabstand.commands.names import gett_names
 from cabstand.commands.server import LOOPBACK, answer, base_url_of, listen
 from cabstand.core.access.secrets import Seal
 from cabstand.core.clock import utcnow
@@ -79,6 +80,7 @@ async def _serve(settings: Settings, roles: frozenset[Role], listening: socket.s
             loopback=host in LOOPBACK,
             seal=Seal(settings.secret_key),
             metrics=Metrics(),
+            gett_names=gett_names(settings),
             bus=PostgresBus(settings.database_url),
         )
         async with workers(exchange, roles):

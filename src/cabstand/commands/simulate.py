@@ -21,6 +21,7 @@ from cabstand.commands.errors import UserError
 from cabstand.commands.options import DATA, Data
 from cabstand.infra import log
 from cabstand.sim.city import plot as plots
+from cabstand.sim.city.corp99 import Staff
 from cabstand.sim.city.door import AWAY, Refused
 from cabstand.sim.city.places import CITIES, City
 from cabstand.sim.city.report import Report, Setup, Spread
@@ -102,7 +103,15 @@ def _keys(credentials: Mapping[str, Any], city: City) -> Keys:
     """Of the city's company: under its door if it is the first of the demonstration, else under "demonstration"."""
     first = credentials["doors"]["dispatchapi"]["live"]
     live = credentials["demonstration"].get(city.tenant, {}).get("live", first)
-    return Keys(booking=live["key"], dispatch=live["dispatch_key"])
+    return Keys(booking=live["key"], dispatch=live["dispatch_key"], staff=_staff(credentials) if city.staffed else None)
+
+
+def _staff(credentials: Mapping[str, Any]) -> Staff | None:
+    """Of the company that books for its employee; None on an exchange that was started before there was one."""
+    live = credentials["doors"].get("corp99", {}).get("live")
+    if live is None:
+        return None
+    return Staff(key=live["api_key"], employee=live["employee_id"], cost_center=live["cost_center_id"])
 
 
 def _demand(
@@ -152,7 +161,7 @@ def _exchange(data: Path, speed: float) -> Iterator[tuple[Path, dict[str, Any]]]
         )
         yield data, found
         return
-    with exchange.started("--drivers", "0", "--speed", str(speed)) as (own, credentials):
+    with exchange.started("--drivers", "0", "--fleets", "0", "--speed", str(speed)) as (own, credentials):
         console.print(f"On an exchange started for it at [bold]{credentials['base_url']}[/bold].")
         yield own, credentials
 

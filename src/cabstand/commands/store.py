@@ -1,4 +1,4 @@
-"""SQL that only commands need: the state of the database for `doctor`, kept messages, the demonstration's cars."""
+"""SQL that only commands need: the state of the database for `doctor`, kept messages, who is in the demonstration."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -39,6 +39,10 @@ NEW_DRIVERS = Statement(
     {_ADDED.format(subject="driver")} SELECT count(*) FROM added"""
 )
 
+_EMPLOYEE = Statement(
+    "SELECT id FROM employees WHERE company_id = :company AND lower(email) = lower(:email) AND enabled"
+)
+_COST_CENTER = Statement("SELECT id FROM cost_centers WHERE company_id = :company AND name = :name AND enabled")
 _DEMONSTRATION = Statement("SELECT slug FROM tenants WHERE demonstration ORDER BY id")
 _CLOCK = Statement("SELECT clock_timestamp()")
 _BACKLOG = Statement(
@@ -47,14 +51,24 @@ _BACKLOG = Statement(
         (SELECT count(*) FROM destinations WHERE paused_until > :now) AS destinations"""
 )
 _MESSAGES = Statement(
-    """SELECT m.created_at, t.slug AS tenant, m.channel, m.recipient, m.text
+    """SELECT m.created_at, t.slug AS tenant, m.channel, m.recipient, m.state, coalesce(m.subject, m.text),
+        m.error
     FROM messages m LEFT JOIN tenants t ON t.id = m.tenant_id
-    WHERE m.environment = 'live' AND (:recipient::text IS NULL OR m.recipient = :recipient)
+    WHERE m.environment = 'live' AND m.state <> 'sent' AND (:recipient::text IS NULL OR m.recipient = :recipient)
     ORDER BY m.id DESC LIMIT :limit"""
 )
 _TIMELINE = Statement(
     """SELECT version, kind, before, after, implied, actor, at FROM events
     WHERE subject = 'ride' AND subject_id = :ride ORDER BY version"""
+)
+
+_CALLS = Statement(
+    """SELECT t.slug AS fleet, d.kind, d.method, d.path, d.state, d.attempts, a.status
+    FROM deliveries d JOIN destinations s ON s.id = d.destination_id JOIN tenants t ON t.id = d.tenant_id
+    LEFT JOIN delivery_attempts a ON a.delivery_id = d.id AND a.number = d.attempts
+    WHERE s.fleet_id IS NOT NULL AND (d.subject = 'ride' AND d.subject_id = :ride OR d.subject = 'offer'
+        AND d.subject_id IN (SELECT offer_id FROM fleet_orders WHERE ride_id = :ride))
+    ORDER BY d.id"""
 )
 
 
@@ -77,10 +91,27 @@ async def backlog(connection: Connection, now: datetime) -> "asyncpg.Record":
 
 
 async def live_messages(connection: Connection, recipient: str | None, limit: int) -> "list[asyncpg.Record]":
-    """Kept messages of the live environment, the newest first."""
+    """Messages of the live environment that were not sent, the newest first; of mails the subject."""
     return await _MESSAGES.rows(connection, recipient=recipient, limit=limit)
 
 
 async def timeline(connection: Connection, ride: int) -> "list[asyncpg.Record]":
     """A ride's facts in their order."""
     return await _TIMELINE.rows(connection, ride=ride)
+
+
+async def calls_at_fleets(connection: Connection, ride: int) -> "list[asyncpg.Record]":
+    """What partner fleets were called for a ride, in order, each with the status of its last answer."""
+    return await _CALLS.rows(connection, ride=ride)
+
+
+async def employee(connection: Connection, company: int, email: str) -> int | None:
+    """The company's enabled employee with this e-mail address: there is at most one."""
+    found: int | None = await _EMPLOYEE.value(connection, company=company, email=email)
+    return found
+
+
+async def cost_center(connection: Connection, company: int, name: str) -> int | None:
+    """The company's enabled cost centre of this name: there is at most one."""
+    found: int | None = await _COST_CENTER.value(connection, company=company, name=name)
+    return found

@@ -18,7 +18,9 @@ from cabstand.app import EVERY_ROLE, Exchange, workers
 from cabstand.commands import database
 from cabstand.commands.errors import UserError
 from cabstand.commands.handout import hand_out
+from cabstand.commands.names import gett_names
 from cabstand.commands.options import DATA, Data
+from cabstand.commands.partners import SIMULATED, Stand, stands
 from cabstand.commands.server import LOOPBACK, answer, base_url_of, listen
 from cabstand.core.access.secrets import Seal
 from cabstand.core.clock import utcnow
@@ -39,6 +41,9 @@ def up(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 8080,
     drivers: Annotated[int, typer.Option(help="Simulated drivers; 0 for none.", min=0, max=2000)] = 50,
+    fleets: Annotated[
+        int, typer.Option(help="Simulated partner fleets, each a server of its own.", min=0, max=len(SIMULATED))
+    ] = len(SIMULATED),
     speed: Annotated[
         float, typer.Option(help="How many times faster than in life their cars drive.", min=0.1, max=100)
     ] = 10,
@@ -50,7 +55,9 @@ def up(
     data.mkdir(mode=0o755, parents=True, exist_ok=True)
     listening = listen(host, port)
     with _database(found, data) as (dsn, alive):
-        cast = Cast(drivers=drivers, speed=speed)
+        # An exchange that other machines reach calls none on this one, unless that is allowed.
+        called = host in LOOPBACK if found.allow_loopback_hooks is None else found.allow_loopback_hooks
+        cast = Cast(drivers=drivers, speed=speed, stands=stands(fleets if called else 0))
         uvloop.run(_serve(found, dsn, alive, listening, host, data, cast))
         if not alive():
             raise UserError(f"The database server has ended; {data / 'postgres.log'} may tell why. Start `up` again.")
@@ -75,6 +82,7 @@ class Cast:
 
     drivers: int
     speed: float
+    stands: tuple[Stand, ...] = ()  # partner fleets
 
 
 async def _serve(
@@ -93,6 +101,7 @@ async def _serve(
                 utcnow(),
                 company_id=company_id,
                 drivers=cast.drivers,
+                fleets={stand.fleet.slug: stand.url for stand in cast.stands},
             )
         exchange = Exchange(
             pool=pool,
@@ -101,6 +110,7 @@ async def _serve(
             loopback=host in LOOPBACK,
             seal=Seal(database.secret_key(settings, data)),
             metrics=Metrics(),
+            gett_names=gett_names(settings),
             fleet=Fleet(pace=cast.speed),
         )
         if not settings.database_url:
@@ -119,9 +129,9 @@ async def _serve(
 
 @contextlib.asynccontextmanager
 async def simulated(base_url: str, credentials: Path, cast: Cast) -> AsyncIterator[Callable[[], None]]:
-    """The child process of the simulated drivers: what is given starts it, once the doors are open.
+    """The child processes of drivers and fleets: what is given starts them, once the doors are open.
 
-    It ends when its standard input does, and so with us, however we end.
+    They end when their standard input does, and so with us, however we end.
     """
     children: list[subprocess.Popen[bytes]] = []
 
@@ -130,6 +140,11 @@ async def simulated(base_url: str, credentials: Path, cast: Cast) -> AsyncIterat
             command = [sys.executable, "-m", "cabstand.sim.city", "--base-url", base_url, "--credentials"]
             numbers = ["--drivers", str(cast.drivers), "--speed", str(cast.speed)]
             children.append(subprocess.Popen([*command, str(credentials), *numbers], stdin=subprocess.PIPE))
+        for stand in cast.stands:
+            command = stand.command(base_url, credentials, cast.speed)
+            passed = (stand.listening.fileno(),)
+            children.append(subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=passed))
+            stand.listening.close()  # it is the child's alone: a dead fleet must not seem to listen
 
     try:
         yield start
@@ -155,8 +170,10 @@ def _greet(base_url: str, data: Path, cast: Cast) -> None:
     """What a person needs to know: where it is, where the keys are, who drives, how to stop."""
     console.print(f"Cabstand is running on [bold]{base_url}[/bold]")
     for door in DOORS:
-        console.print(f"  {door.title:<16}{base_url}{door.prefix}")
-    console.print(f"  {'keys':<16}{data / 'credentials.json'}")
+        console.print(f"  {door.title:<20}{base_url}{door.prefix}")
+    console.print(f"  {'keys':<20}{data / 'credentials.json'}")
     if cast.drivers:
-        console.print(f"  {'drivers':<16}{cast.drivers} simulated, {cast.speed:g} times as fast as in life")
+        console.print(f"  {'drivers':<20}{cast.drivers} simulated, {cast.speed:g} times as fast as in life")
+    for stand in cast.stands:
+        console.print(f"  {'fleet':<20}{stand.fleet.slug}, simulated, called at {stand.url}")
     console.print("Stop it with Ctrl-C.")

@@ -1,6 +1,10 @@
 """Everything the core can refuse. A class's docstring is its default message; doors give each a status and a code."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cabstand.core.corporate.model import Mistake
 
 
 class CoreError(Exception):
@@ -104,3 +108,15 @@ class TooMany(CoreError):
     def __init__(self, seconds: int) -> None:
         super().__init__()
         self.seconds = seconds  # until it is worth another try
+
+
+class Mistaken(CoreError):
+    """Something that was said of staff or a ride cannot be."""
+
+    def __init__(self, mistakes: "Sequence[Mistake]") -> None:
+        super().__init__()
+        self.mistakes = tuple(mistakes)  # all of them
+
+
+class MayNotBook(CoreError):
+    """This employee may not book that now: not enabled, not allowed that service, or it was not estimated before."""

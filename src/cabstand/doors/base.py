@@ -69,6 +69,7 @@ class Parameter:
     schema: Mapping[str, Any]  # JSON Schema
     example: Any = None
     content: str = ""  # the media type of its text, where that is not plain: "application/json"
+    needed: bool = False  # of a query or header; what is in the path always is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,7 @@ class Refusal:
 
 @dataclass(frozen=True, kw_only=True)
 class Security:
-    """One way to show a key; a caller needs one of those that a door has."""
+    """One way to show a key; a caller needs one of those that a door has, or all where the door says so."""
 
     name: str
     about: str
@@ -102,6 +103,8 @@ class Operation:
     about: tuple[str, ...] = ()  # what else a caller must know, a paragraph each
     group: str = ""  # where it stands in the reference; by default with its first part of the path
     open: bool = False  # needs no key
+    also_at: tuple[str, ...] = ()  # other paths that lead to the same
+    form: bool = False  # the body is a form, not JSON
     parameters: tuple[Parameter, ...] = ()
     body: type[msgspec.Struct] | None = None
     never_null: frozenset[str] = frozenset()  # properties of the body that may be left out, but not emptied
@@ -149,10 +152,12 @@ class Door:
     prefix: str  # where it is mounted, for example "/dispatchapi/api"
     about: tuple[str, ...] = ()  # what a caller must know of all operations, a paragraph each
     security: tuple[Security, ...] = ()
+    all_keys: bool = False  # a caller needs every one of them
     fields: Mapping[str, str] = field(default_factory=dict)  # "field", or "Struct.field", -> what it means
     refused: type[msgspec.Struct] | None = None  # the body of every refusal
     operations: tuple[Operation, ...]
     own: tuple[Operation, ...] = ()  # not in the document: ours, such as sandbox tools
+    either_slash: bool = False  # its documented paths may end with a slash or without: its document writes both
     talkative: bool = False  # its apps call all the time: what went well is logged at debug
     sockets: tuple[WebSocketRoute, ...] = ()  # `about` tells of them: OpenAPI has no words for them
     unserved: Mapping[str, str] = field(default_factory=dict)  # "METHOD /path" -> reason
@@ -181,6 +186,11 @@ class Door:
         `wrapped` makes the endpoint of an operation; by default it is the operation's handler.
         """
         operations = sorted((*self.operations, *self.own), key=lambda operation: operation.precedence)
-        return [
-            Route(each.path, wrapped(each) if wrapped else each.handler, methods=[each.method]) for each in operations
-        ]
+        routes = []
+        for each in operations:
+            route = Route(each.path, wrapped(each) if wrapped else each.handler, methods=[each.method])
+            if self.either_slash and each not in self.own:
+                route.path_regex = re.compile(route.path_regex.pattern.rstrip("/$") + "/*$")
+            routes.append(route)
+            routes += [Route(path, route.endpoint, methods=[each.method]) for path in each.also_at]
+        return routes

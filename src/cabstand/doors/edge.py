@@ -5,11 +5,13 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import TypeVar
 
 from starlette.requests import HTTPConnection
 
 from cabstand.core.access.model import Access
+from cabstand.core.access.secrets import Seal
 from cabstand.core.access.service import Keyring
 from cabstand.core.clock import Clock
 from cabstand.core.database import Connection, Database
@@ -21,6 +23,18 @@ from cabstand.core.rides import store as rides
 R = TypeVar("R")
 TRIES = 10
 WOKEN = ("facts", "drivers")  # who looks when something was committed: fan-out, and the push to drivers
+
+
+class Reach(StrEnum):
+    """Where an address leads, of those that are given for webhooks."""
+
+    NOWHERE = "nowhere"  # it is none, or nothing may be sent there
+    HERE = "here"  # this machine; only where that is allowed
+    OUTSIDE = "outside"  # as far as can be told without asking the name service
+
+
+def _nowhere(url: str) -> Reach:
+    return Reach.NOWHERE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +49,14 @@ class Services:
     terms: Mapping[str, Terms] = field(default_factory=dict)  # of the doors that are told prices, by name
     fleet: Fleet = field(default_factory=Fleet)  # where the drivers are, in this process
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set when nobody should wait any longer
+    seal: Seal | None = None  # of the secrets of webhooks
+    reach: Callable[[str], Reach] = _nowhere
+
+    @property
+    def secrets(self) -> Seal:
+        """The seal, where there must be one."""
+        assert self.seal is not None, "an application that takes webhooks has one"
+        return self.seal
 
 
 def services(request: HTTPConnection) -> Services:

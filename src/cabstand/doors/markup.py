@@ -68,14 +68,18 @@ def block(inside: str, title: str = "") -> str:
 
 
 def curl(method: str, url: str, headers: Iterable[str], query: Iterable[str], body: Any) -> str:
-    """The command that sends a request, as HTML. `query` has texts like `limit=5`, not escaped yet."""
+    """The command that sends a request, as HTML. `query` has texts like `limit=5`, not escaped yet.
+
+    A body that is text is sent as it is.
+    """
     verb = {"GET": "", "HEAD": " --head"}.get(method, f" -X {method}")
     lines = [f"curl{verb} '{url}'", *(f"-H '{each}'" for each in headers)]
     lines += [f"-G --data-urlencode '{each}'" for each in query]
     command = escape(" \\\n  ".join(lines), quote=False)
     if body is None:
         return command
-    sent = json.dumps(body, indent=2, ensure_ascii=False).replace("'", "'\\''")
+    written = body if isinstance(body, str) else json.dumps(body, indent=2, ensure_ascii=False)
+    sent = written.replace("'", "'\\''")
     return f"{command} \\\n  -d '{_coloured(sent)}'"
 
 

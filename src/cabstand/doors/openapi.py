@@ -11,7 +11,9 @@ from cabstand.doors.shapes import EXACT
 
 Json = dict[str, Any]
 JSON: Final = "application/json"
+FORM: Final = "application/x-www-form-urlencoded"
 REF: Final = "#/components/schemas/"
+NO_CONTENT: Final = 204
 REQUEST_ID: Final = Parameter(
     name="X-Request-Id",
     place="header",
@@ -35,7 +37,7 @@ def document(door: Door, public_url: str) -> Json:
         },
         "servers": [{"url": public_url + door.prefix}],
         "tags": [{"name": name} for name in dict.fromkeys(each.section for each in operations)],
-        "security": [{each.name: []} for each in door.security],
+        "security": _security(door),
         "paths": _paths(door, operations, schemas),
         "webhooks": {kind: _webhook(door, kind, schemas) for kind in door.events},
         "components": {
@@ -45,6 +47,13 @@ def document(door: Door, public_url: str) -> Json:
             "headers": {REQUEST_ID.name: _header(REQUEST_ID)},
         },
     }
+
+
+def _security(door: Door) -> list[Json]:
+    """The keys that a caller needs: one of several, or all."""
+    if door.all_keys:
+        return [{key.name: [] for key in door.security}]
+    return [{key.name: []} for key in door.security]
 
 
 def parameters(operation: Operation) -> tuple[Parameter, ...]:
@@ -130,7 +139,9 @@ def _operation(door: Door, operation: Operation, schemas: _Schemas) -> Json:
     if operation.about:
         described["description"] = "\n\n".join(operation.about)
     if operation.body is not None:
-        described["requestBody"] = {"required": True, "content": _content(schemas.of(operation.body), operation.sent)}
+        media = FORM if operation.form else JSON
+        content = _content(schemas.of(operation.body), operation.sent, media)
+        described["requestBody"] = {"required": True, "content": content}
     if operation.open:
         described["security"] = []
     return described
@@ -144,7 +155,7 @@ def _parameter(parameter: Parameter) -> Json:
     described: Json = {
         "name": parameter.name,
         "in": parameter.place,
-        "required": parameter.place == "path",
+        "required": parameter.place == "path" or parameter.needed,
         "description": parameter.about,
     }
     if parameter.content:
@@ -163,7 +174,9 @@ def _responses(door: Door, operation: Operation, schemas: _Schemas) -> Json:
     if operation.answer is not None:
         success["content"] = _content(schemas.of(operation.answer), operation.answered, operation.media)
     responses = {str(operation.status): success}
-    responses |= {str(status): {**success, "description": about} for status, about in operation.also.items()}
+    for status, about in operation.also.items():
+        kept = {name: value for name, value in success.items() if name != "content" or status != NO_CONTENT}
+        responses[str(status)] = {**kept, "description": about}
     for status in sorted({each.status for each in operation.refusals}):
         reasons = [each for each in operation.refusals if each.status == status]
         refused: Json = {"description": " ".join(each.about for each in reasons), "headers": headers}

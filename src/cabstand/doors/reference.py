@@ -8,6 +8,7 @@ from html import escape
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import Request
@@ -16,7 +17,7 @@ from starlette.responses import Response
 from cabstand.doors.base import Door, Operation, Parameter, Refusal, StatusVocabulary
 from cabstand.doors.edge import services
 from cabstand.doors.markup import block, code, curl, fields, kind, more, paragraphs, sample, table, tag, text
-from cabstand.doors.openapi import REQUEST_ID, Json, document, parameters
+from cabstand.doors.openapi import FORM, JSON, REQUEST_ID, Json, document, parameters
 
 HTML: Final = "text/html"
 # The page may load nothing and run nothing; what it has is in it.
@@ -190,7 +191,7 @@ def _operation(door: Door, operation: Operation, base: str, schemas: Json) -> st
 def _parameters(listed: Iterable[Parameter]) -> Iterator[str]:
     rows = []
     for each in listed:
-        required = " " + tag("span", "required", class_="mark") if each.place == "path" else ""
+        required = " " + tag("span", "required", class_="mark") if each.place == "path" or each.needed else ""
         where = "JSON in the query" if each.content else f"in the {each.place}"
         kinds = tag("span", f"{where}, {kind(each.schema)}", class_="kind")
         inner = fields(each.schema, {}, requests=True)
@@ -236,13 +237,15 @@ def _request(door: Door, operation: Operation, base: str) -> str:
     for each in parameters(operation):
         if each.place == "path":
             path = path.replace(f"{{{each.name}}}", str(each.example or each.name))
-    headers = [] if operation.open else [each.example for each in door.security[:1]]
+    keys = door.security if door.all_keys else door.security[:1]
+    headers = [] if operation.open else [each.example for each in keys]
     shown = [each for each in operation.parameters if each.example is not None]
     headers += [f"{each.name}: {each.example}" for each in shown if each.place == "header"]
     query = [f"{each.name}={_in_query(each)}" for each in shown if each.place == "query"]
     if operation.body is not None:
-        headers.append("Content-Type: application/json")
-    return block(curl(operation.method, base + path, headers, query, operation.sent), "Request")
+        headers.append(f"Content-Type: {FORM if operation.form else JSON}")
+    sent = urlencode(operation.sent) if operation.form else operation.sent
+    return block(curl(operation.method, base + path, headers, query, sent), "Request")
 
 
 def _in_query(parameter: Parameter) -> str:

@@ -1,6 +1,7 @@
 """`GET /sandbox/messages?to=…`: what the sandbox would have sent to people's phones and mailboxes (design 5)."""
 
 import time
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,8 +9,12 @@ from starlette.routing import Route
 
 from cabstand.core.access.model import Environment
 from cabstand.core.messages import store
+from cabstand.core.messages.model import Medium
 from cabstand.doors.edge import services
 from cabstand.doors.wire import json_response
+
+if TYPE_CHECKING:
+    import asyncpg
 
 MOST = 100
 LONGEST = 320  # characters of an address or a key
@@ -36,12 +41,14 @@ async def messages(request: Request) -> Response:
     to = f"+{to[1:]}" if to and to.startswith(" ") else to  # an unescaped + of a phone number arrives as a blank
     async with services(request).database.connection() as connection:
         found = await store.newest(connection, access, recipient=to or None, limit=MOST)
-    return json_response(
-        [
-            {"channel": row["channel"], "to": row["recipient"], "text": row["text"], "created": row["created_at"]}
-            for row in found
-        ]
-    )
+    return json_response([_shown(row) for row in found])
+
+
+def _shown(row: "asyncpg.Record") -> dict[str, Any]:
+    """A message; a mail with its subject, and as HTML too."""
+    mail = {"subject": row["subject"], "html": row["html"]} if row["channel"] == Medium.MAIL else {}
+    shown = {"channel": row["channel"], "to": row["recipient"], "text": row["text"], "created": row["created_at"]}
+    return shown | mail
 
 
 ROUTES = (Route("/sandbox/messages", messages, methods=["GET"]),)

@@ -18,6 +18,7 @@ from cabstand.core.dispatch.rounds import window
 from cabstand.core.dispatch.rounds.service import NotOnDuty
 from cabstand.core.dispatch.rounds.window import Match
 from cabstand.core.fleet.index import LiveIndex
+from cabstand.infra.broker import Broker
 from cabstand.infra.db import Pool
 from cabstand.infra.log import logger
 from cabstand.infra.worker import first_of
@@ -30,13 +31,23 @@ _log = logger("dispatch")
 class Dispatcher:
     """One process's dispatcher."""
 
-    def __init__(self, pool: Pool, index: LiveIndex, match: Match, clock: Clock, *, pace: float = 1.0) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        index: LiveIndex,
+        match: Match,
+        clock: Clock,
+        *,
+        pace: float = 1.0,
+        broker: Broker | None = None,
+    ) -> None:
         self.name = secrets.token_hex(8)
         self._pool = pool
         self._index = index
         self._match = match
         self._clock = clock
         self._pace = pace
+        self._broker = broker
         self._owned: dict[int, _Owned] = {}
         self.sent = 0  # offers since the start
         self.failed = 0  # windows
@@ -53,6 +64,8 @@ class Dispatcher:
             for owned in self._owned.values():
                 owned.task.cancel()
             await asyncio.gather(*(owned.task for owned in self._owned.values()), return_exceptions=True)
+            if self._broker is not None:
+                await self._broker.close()
             await self._give_back()
 
     def figures(self) -> dict[str, float]:
@@ -81,6 +94,7 @@ class Dispatcher:
             else:
                 owned.task.cancel()
                 del self._owned[id]
+                self._lost(id)
                 _log.warning("a market has another owner", market=id)
 
     async def _take(self) -> None:
@@ -94,9 +108,15 @@ class Dispatcher:
                 continue  # somebody was faster
             if (former := self._owned.pop(id, None)) is not None:
                 former.task.cancel()  # our own lease ran out: this is a new epoch
+                self._lost(id)
             owned = self._owned[id] = _Owned(epoch, _end_of_lease(asked_at))
             owned.task = asyncio.create_task(self._windows(id, owned))
             _log.info("a market is ours", market=id, epoch=epoch)
+
+    def _lost(self, id: int) -> None:
+        """Whoever owns the market now asks the fleets: our quotes are forgotten."""
+        if self._broker is not None:
+            self._broker.keep(id, ())
 
     async def _windows(self, id: int, owned: "_Owned") -> None:
         """One window after the other, each as long after the one before as the market says."""
@@ -114,7 +134,14 @@ class Dispatcher:
     async def _window(self, market: Market, owned: "_Owned") -> None:
         try:
             sent = await window.run(
-                self._pool, self._index, self._match, market, owned.epoch, pace=self._pace, now=self._clock()
+                self._pool,
+                self._index,
+                self._match,
+                market,
+                owned.epoch,
+                pace=self._pace,
+                clock=self._clock,
+                fleets=self._broker,
             )
             self.sent += len(sent)
         except NotOnDuty:

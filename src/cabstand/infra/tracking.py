@@ -17,6 +17,7 @@ from cabstand.infra.worker import keep_working
 _LOOK_SECONDS: Final = 1.0
 _JOIN_SECONDS: Final = 10.0
 _PAGE: Final = 250  # rides between which the event loop has its turn
+_ROWS: Final = 500  # rides that are read, or written, at once: their values are made in one step of the event loop
 _log = logger("tracking")
 
 
@@ -42,8 +43,7 @@ async def work(pool: Pool, tracker: Tracker, clock: Clock, stop: asyncio.Event) 
 
 async def look(pool: Pool, tracker: Tracker, clock: Clock) -> None:
     """Find out which rides are under way, and tell what is new of their cars."""
-    async with pool.connection() as connection:
-        tracked = await service.tracked(connection)
+    tracked = await _under_way(pool)
     tracker.under_way(tracked)
     rides = list(tracked.values())
     for start in range(0, len(rides), _PAGE):
@@ -51,6 +51,19 @@ async def look(pool: Pool, tracker: Tracker, clock: Clock) -> None:
             if await _tell(pool, ride, kind, estimate, clock):
                 pool.wake("facts")
         await asyncio.sleep(0)
+
+
+async def _under_way(pool: Pool) -> dict[int, Tracked]:
+    """All of them, read in pages; a ride that passes from one driver to another meanwhile is right a second later."""
+    found: dict[int, Tracked] = {}
+    after = 0
+    while True:
+        async with pool.connection() as connection:
+            page = await service.tracked(connection, after=after, at_most=_ROWS)
+        found |= page
+        if not page:
+            return found
+        after = max(page)
 
 
 async def _tell(pool: Pool, ride: Tracked, kind: FactKind, estimate: Estimate, clock: Clock) -> bool:
@@ -63,12 +76,17 @@ async def _tell(pool: Pool, ride: Tracked, kind: FactKind, estimate: Estimate, c
 
 
 async def write(pool: Pool, tracker: Tracker) -> None:
-    """Write what was reported. What cannot be written is kept for the next time, and the error raised."""
+    """Write what was reported. What cannot be written is kept for the next time, and the error raised.
+
+    Some of it may be written then; a trace has each time once.
+    """
     if not (chunks := tracker.take_chunks()):
         return
     try:
-        async with pool.connection() as connection:
-            await service.append(connection, chunks)
+        keys = sorted(chunks)  # in one order, so that processes that write the same ride do not wait for each other
+        for start in range(0, len(keys), _ROWS):
+            async with pool.connection() as connection:
+                await service.append(connection, {key: chunks[key] for key in keys[start : start + _ROWS]})
     except BaseException:
         tracker.put_back(chunks)
         raise

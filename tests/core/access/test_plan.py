@@ -110,7 +110,7 @@ def test_a_wrong_tenant_is_refused(old: str, new: str, line: int, message: str) 
     [
         ('"dispatchapi"', '"dispatchap"', 9, 'must be one of "dispatchapi", "gett", not "dispatchap"; did you mean'),
         ('"booking"', '"bookings"', 10, 'did you mean "booking"?'),
-        ('"booking"', "7", 10, '"kind" must be one of "booking", "dispatch", "partner", not 7'),
+        ('"booking"', "7", 10, '"kind" must be one of "booking", "dispatch", "partner", "fleet", not 7'),
         ('["sandbox", "live"]', "[]", 11, '"environments" must be a list of "sandbox", "live", not []'),
         ('["sandbox", "live"]', '"live"', 11, '"environments" must be a list'),
         ('"live"]', '"lives"]', 11, 'not "lives"; did you mean "live"?'),

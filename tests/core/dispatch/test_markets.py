@@ -51,7 +51,7 @@ async def applied(pool: Pool, text: str) -> list[str]:
 async def test_a_market_and_a_plan_are_applied_once_and_told_when_they_change(pool: Pool) -> None:
     slug, lat = a_slug(), next(_places)
     text = a_market(slug, lat, 10.5, RULES) + a_tenant(slug, PLAN)
-    times = "grace_seconds 10 search_seconds 600 handed_back_seconds 0"
+    times = "grace_seconds 10 search_seconds 600 drivers_seconds 60 own_seconds 0 handed_back_seconds 0"
     assert await applied(pool, text) == [
         f'+ tenant {slug} "A"',
         f"+ market {slug} (live)",

@@ -14,6 +14,7 @@ from cabstand.core.dispatch.markets.model import Market, Rules
 from cabstand.core.dispatch.matching.batch import match
 from cabstand.core.dispatch.matching.problem import Pairs, Problem
 from cabstand.core.dispatch.rounds import window
+from cabstand.core.dispatch.rounds.channels import Fleets
 from cabstand.core.dispatch.rounds.model import Sent
 from cabstand.core.fleet.fixes import Fixes
 from cabstand.core.fleet.index import LiveIndex
@@ -26,7 +27,7 @@ from cabstand.infra.db import Pool
 from tests.support import builders
 from tests.support.exchange import Company, Running, running
 
-_places = itertools.count(1)
+_places = itertools.count()
 METRE = 1 / 111_195  # degrees of latitude
 
 
@@ -45,6 +46,7 @@ class World:
     lat: float
     lng: float = 100.0
     epoch: int = 0
+    fleets: Fleets | None = None
     index: LiveIndex = field(default_factory=LiveIndex)
     tenants: dict[int, int] = field(default_factory=dict)  # by driver
     places: dict[int, tuple[float, float]] = field(default_factory=dict)  # by driver
@@ -60,7 +62,10 @@ class World:
     async def window(self) -> list[Sent]:
         """One window. Every driver has just reported from where he was."""
         self.report()
-        return await window.run(self.pool, self.index, matched, self.market, self.epoch, pace=1.0, now=self.now)
+        clock = self.exchange.clock
+        return await window.run(
+            self.pool, self.index, matched, self.market, self.epoch, pace=1.0, clock=clock, fleets=self.fleets
+        )
 
     def report(self) -> None:
         seconds = self.now.timestamp()
@@ -171,19 +176,31 @@ class World:
         self.exchange.clock.turn(**by)
 
 
-async def plan_for(pool: Pool, company: Company, *, search_seconds: int = 600, handed_back_seconds: int = 0) -> None:
+async def plan_for(
+    pool: Pool,
+    company: Company,
+    *,
+    channels: tuple[str, ...] = ("drivers",),
+    search_seconds: int = 600,
+    drivers_seconds: int = 60,
+    own_seconds: int = 0,
+    handed_back_seconds: int = 0,
+) -> None:
     """Rides that the company books find drivers by themselves."""
     async with pool.connection() as connection:
         await connection.execute(
-            "INSERT INTO plans VALUES ($1, 'live', 'dispatchapi', '{drivers}', 10, $2, $3)",
-            *(company.id, search_seconds, handed_back_seconds),
+            """INSERT INTO plans (tenant_id, environment, door, channels, grace_seconds, search_seconds,
+                drivers_seconds, own_seconds, handed_back_seconds)
+            VALUES ($1, 'live', 'dispatchapi', $2, 10, $3, $4, $5, $6)""",
+            *(company.id, list(channels), search_seconds, drivers_seconds, own_seconds, handed_back_seconds),
         )
 
 
 @asynccontextmanager
-async def a_world(pool: Pool, rules: Rules | None = None, **plan: int) -> AsyncIterator[World]:
+async def a_world(pool: Pool, rules: Rules | None = None, **plan: Any) -> AsyncIterator[World]:
     """A market that this process owns, and one company."""
-    lat, lng = float(next(_places)), 100.0
+    number = next(_places)
+    lat, lng = 1.0 + number % 75, 60.0 + 5 * (number // 75)
     zone = Zone(name="M", centre=(lat, lng), metres=20_000)
     async with running(pool) as exchange:
         company = await exchange.company()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from cabstand.core.access.model import Environment
 from cabstand.core.fleet.fixes import Fix, Fixes
 from cabstand.core.fleet.index import LiveIndex
-from cabstand.core.fleet.positions import Entry, Status, TripEnd, Wanted
+from cabstand.core.fleet.positions import Entry, Status, Wanted
 from cabstand.core.quotes.geometry import metres_between
 
 NOW = 1_750_000_000.0  # seconds since the epoch
@@ -20,13 +20,11 @@ def an_entry(
     *,
     environment: Environment = Environment.LIVE,
     tenant: int = 1,
-    market: str = "amsterdam",
     vehicle_type: str = "saloon",
     seats: int = 4,
     wheelchair: bool = False,
     status: Status = Status.FREE,
     since: float = NOW,
-    ends: TripEnd | None = None,
     pace: float = 1.0,
 ) -> Entry:
     """A free car of Amsterdam."""
@@ -34,14 +32,12 @@ def an_entry(
         driver=driver,
         environment=environment,
         tenant=tenant,
-        market=market,
         vehicle=driver + 1000,
         vehicle_type=vehicle_type,
         seats=seats,
         wheelchair=wheelchair,
         status=status,
         since=since,
-        ends=ends,
         pace=pace,
     )
 
@@ -92,17 +88,11 @@ def fits(entry: Entry, wanted: Wanted) -> bool:
     """Whether a search may find him at all, said the slow way."""
     return (
         entry.environment is wanted.environment
-        and wanted.market in (None, entry.market)
         and (wanted.tenants is None or entry.tenant in wanted.tenants)
         and (wanted.vehicle_types is None or entry.vehicle_type in wanted.vehicle_types)
         and entry.seats >= wanted.seats
         and (entry.wheelchair or not wanted.wheelchair)
     )
-
-
-def ends_soon(status: Status, ends: TripEnd, wanted: Wanted, now: float) -> bool:
-    """Whether one asked for drivers like him."""
-    return status is Status.BUSY and wanted.ending_within is not None and ends.at <= now + wanted.ending_within
 
 
 def distances(
@@ -116,8 +106,6 @@ def distances(
             continue
         if car.entry.status is Status.FREE:
             result[driver] = metres_between(point, (car.position.lat, car.position.lng))
-        elif (ends := car.entry.ends) and ends_soon(car.entry.status, ends, wanted, now):
-            result[driver] = metres_between(point, (ends.lat, ends.lng))
     return result
 
 

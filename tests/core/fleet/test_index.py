@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cabstand.core.access.model import Environment
 from cabstand.core.fleet.columns import AT, NEVER, traits_of
 from cabstand.core.fleet.index import LiveIndex
-from cabstand.core.fleet.positions import Entry, Status, TripEnd, Wanted
+from cabstand.core.fleet.positions import Entry, Status, Wanted
 from tests.core.fleet.cars import DAM, LIVE, NOW, a_fix, an_entry, an_index, found, north, report, standing
 
 
@@ -122,14 +122,13 @@ def test_a_reconciliation_by_pages_leaves_the_drivers_of_other_pages_alone() -> 
 
 
 def test_a_snapshot_has_all_that_the_matcher_needs() -> None:
-    ends = TripEnd(lat=52.4, lng=4.95, at=NOW + 40)
     index = standing(
         (an_entry(1, tenant=8, vehicle_type="van", seats=6, wheelchair=True, since=NOW - 30), DAM),
-        (an_entry(2, status=Status.BUSY, ends=ends), (north(100), DAM[1])),
-        (an_entry(3, status=Status.BUSY), DAM),
+        (an_entry(2, status=Status.BUSY), (north(100), DAM[1])),
+        (an_entry(3, status=Status.TO_PICKUP), DAM),
         (an_entry(4, environment=Environment.SANDBOX), DAM),
     )
-    cars = index.snapshot(NOW, dataclasses.replace(LIVE, ending_within=60))
+    cars = index.snapshot(NOW, LIVE, (Status.FREE, Status.BUSY))
     assert cars.drivers.tolist() == [1, 2]
     assert cars.vehicles.tolist() == [1001, 1002]
     assert cars.tenants.tolist() == [8, 1]
@@ -138,8 +137,6 @@ def test_a_snapshot_has_all_that_the_matcher_needs() -> None:
     assert cars.idle_seconds.tolist() == [30, 0]
     assert (cars.seats.tolist(), cars.wheelchair.tolist()) == ([6, 4], [True, False])
     assert (cars.lat.tolist(), cars.lng.tolist()) == ([DAM[0], north(100)], [DAM[1], DAM[1]])
-    assert (cars.free_lat.tolist(), cars.free_lng.tolist()) == ([DAM[0], 52.4], [DAM[1], 4.95])
-    assert cars.busy_seconds.tolist() == [0, 40]
     assert cars.at.tolist() == [NOW, NOW]
     assert np.isnan(cars.heading).all()
     assert np.isnan(cars.speed).all()
@@ -181,25 +178,24 @@ def test_slots_are_used_again_and_doubled_when_they_run_out() -> None:
 statuses = st.sampled_from(Status)
 drivers = st.integers(1, 12)
 times = st.floats(0, 50)
-ends = st.none() | st.just(TripEnd(lat=52.0, lng=4.0, at=NOW + 10))
 steps = st.one_of(
-    st.tuples(st.just("enter"), drivers, statuses, times, ends),
-    st.tuples(st.just("status"), drivers, statuses, times, ends),
-    st.tuples(st.just("leave"), drivers, statuses, times, ends),
-    st.tuples(st.just("fix"), drivers, statuses, times, ends),
-    st.tuples(st.just("forget"), drivers, statuses, times, ends),
-    st.tuples(st.just("reconcile"), drivers, statuses, times, ends),
+    st.tuples(st.just("enter"), drivers, statuses, times),
+    st.tuples(st.just("status"), drivers, statuses, times),
+    st.tuples(st.just("leave"), drivers, statuses, times),
+    st.tuples(st.just("fix"), drivers, statuses, times),
+    st.tuples(st.just("forget"), drivers, statuses, times),
+    st.tuples(st.just("reconcile"), drivers, statuses, times),
 )
 
 
-def do(index: LiveIndex, step: tuple[str, int, Status, float, TripEnd | None]) -> None:
-    what, driver, status, seconds, end = step
+def do(index: LiveIndex, step: tuple[str, int, Status, float]) -> None:
+    what, driver, status, seconds = step
     at = NOW + seconds
-    entry: Entry = an_entry(driver, status=status, ends=end if status is Status.BUSY else None)
+    entry: Entry = an_entry(driver, status=status)
     if what == "enter":
         index.enter(entry, at)
     elif what == "status":
-        index.set_status(driver, status, at, ends=entry.ends)
+        index.set_status(driver, status, at)
     elif what == "leave":
         index.leave(driver, at)
     elif what == "fix":
@@ -213,7 +209,7 @@ def do(index: LiveIndex, step: tuple[str, int, Status, float, TripEnd | None]) -
 @given(st.lists(steps, max_size=60))
 @settings(deadline=None)
 def test_whatever_happens_every_driver_has_one_slot_that_says_what_is_known_of_him(
-    happened: list[tuple[str, int, Status, float, TripEnd | None]],
+    happened: list[tuple[str, int, Status, float]],
 ) -> None:
     index = LiveIndex()
     for step in happened:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cabstand.core.access.model import Environment
 from cabstand.core.fleet.fixes import Limits
 from cabstand.core.fleet.index import LiveIndex
-from cabstand.core.fleet.positions import Entry, Status, TripEnd, Wanted
+from cabstand.core.fleet.positions import Entry, Status, Wanted
 from cabstand.core.quotes.geometry import Point, metres_between
 from tests.core.fleet.cars import (
     DAM,
@@ -36,7 +36,6 @@ def test_the_nearest_come_first_and_not_more_than_asked_for() -> None:
     near = index.nearest(*DAM, 2, LIVE, NOW)
     assert near.drivers.tolist() == [2, 1]
     assert near.metres.tolist() == pytest.approx([100, 500], rel=0.001)
-    assert near.busy_seconds.tolist() == [0, 0]
 
 
 def test_nobody_is_found_where_nobody_is() -> None:
@@ -63,7 +62,6 @@ def test_only_who_is_free_is_found(status: Status) -> None:
 
 ONE_OF_EACH: list[tuple[Any, Any, Wanted]] = [
     ("environment", Environment.SANDBOX, LIVE),
-    ("market", "haarlem", dataclasses.replace(LIVE, market="amsterdam")),
     ("tenant", 2, dataclasses.replace(LIVE, tenants=frozenset({1, 3}))),
     ("vehicle_type", "van", dataclasses.replace(LIVE, vehicle_types=frozenset({"saloon", "estate"}))),
     ("seats", 3, dataclasses.replace(LIVE, seats=4)),
@@ -108,27 +106,6 @@ def test_excluded_drivers_are_left_out_of_one_search_only() -> None:
     assert sorted(found(index)) == [1, 2, 3]
 
 
-def test_who_ends_a_trip_nearby_is_found_where_it_ends_if_one_asks_for_him() -> None:
-    ends = TripEnd(lat=north(200), lng=DAM[1], at=NOW + 90)
-    index = standing((an_entry(1), (north(300), DAM[1])), (an_entry(2, status=Status.BUSY, ends=ends), (52.0, 4.5)))
-    near = index.nearest(*DAM, 5, dataclasses.replace(LIVE, ending_within=120), NOW)
-    assert near.drivers.tolist() == [2, 1]
-    assert near.metres.tolist() == pytest.approx([200, 300], rel=0.001)
-    assert near.busy_seconds.tolist() == [90, 0]
-    assert found(index) == [1]
-    assert found(index, dataclasses.replace(LIVE, ending_within=60)) == [1]
-
-
-def test_who_starts_a_trip_between_two_searches_is_found_by_the_second_where_it_ends() -> None:
-    index = standing((an_entry(1), DAM))
-    soon = dataclasses.replace(LIVE, ending_within=600)
-    assert found(index, soon) == [1]
-    for metres in (500, 9000):  # on the way the passenger wishes to go elsewhere
-        index.set_status(1, Status.BUSY, NOW, ends=TripEnd(lat=north(metres), lng=DAM[1], at=NOW + 300))
-        near = index.nearest(*DAM, 1, soon, NOW)
-        assert near.metres.tolist() == pytest.approx([metres], rel=0.001)
-
-
 def test_who_comes_after_a_search_is_found_also_when_the_columns_had_to_grow() -> None:
     index = standing((an_entry(1), (north(900), DAM[1])))
     assert found(index) == [1]
@@ -136,13 +113,6 @@ def test_who_comes_after_a_search_is_found_also_when_the_columns_had_to_grow() -
         index.enter(an_entry(n), NOW)
     report(index, a_fix(2001, north(100)), a_fix(5, north(200)))
     assert found(index) == [2001, 5, 1]
-
-
-def test_a_trip_that_should_be_over_ends_now() -> None:
-    ends = TripEnd(lat=DAM[0], lng=DAM[1], at=NOW - 90)
-    index = standing((an_entry(1, status=Status.BUSY, ends=ends), DAM))
-    near = index.nearest(*DAM, 5, dataclasses.replace(LIVE, ending_within=0), NOW)
-    assert (near.drivers.tolist(), near.busy_seconds.tolist()) == ([1], [0])
 
 
 def test_a_search_from_no_place_on_earth_is_refused() -> None:
@@ -208,29 +178,24 @@ places = st.one_of(
 
 @st.composite
 def entries(draw: st.DrawFn, driver: int) -> Entry:
-    lat, lng = draw(places)
     return an_entry(
         driver,
         environment=draw(st.sampled_from([Environment.LIVE, Environment.LIVE, Environment.SANDBOX])),
         tenant=draw(st.integers(1, 3)),
-        market=draw(st.sampled_from(["amsterdam", "fiji"])),
         vehicle_type=draw(st.sampled_from(["saloon", "van"])),
         seats=draw(st.integers(1, 8)),
         wheelchair=draw(st.booleans()),
         status=draw(st.sampled_from([Status.FREE, Status.FREE, Status.FREE, Status.BUSY, Status.TO_PICKUP])),
-        ends=draw(st.none() | st.just(TripEnd(lat=lat, lng=lng, at=NOW + 60))),
     )
 
 
 wishes = st.builds(
     Wanted,
     environment=st.sampled_from([Environment.LIVE, Environment.LIVE, Environment.SANDBOX]),
-    market=st.sampled_from([None, None, "amsterdam", "nowhere"]),
     tenants=st.none() | st.frozensets(st.integers(1, 4)),
     vehicle_types=st.none() | st.frozensets(st.sampled_from(["saloon", "van", "boat"])),
     seats=st.integers(1, 6),
     wheelchair=st.sampled_from([False, False, True]),
-    ending_within=st.sampled_from([None, 30.0, 90.0]),
 )
 
 
@@ -268,9 +233,9 @@ def test_a_search_among_thousands_that_move_is_exact(seed: int, count: int) -> N
     at = {n: (52.37 + random.gauss(0, 0.05), 4.9 + random.gauss(0, 0.08)) for n in range(1, count + 1)}
     for n in at:
         status = Status.BUSY if n % 3 == 0 else Status.FREE
-        index.enter(an_entry(n, tenant=n % 20, status=status, ends=TripEnd(lat=at[n][0], lng=at[n][1], at=NOW)), NOW)
+        index.enter(an_entry(n, tenant=n % 20, status=status), NOW)
     now = NOW
-    rare = dataclasses.replace(LIVE, tenants=frozenset({4}), ending_within=10)
+    rare = dataclasses.replace(LIVE, tenants=frozenset({4}))
     for _ in range(6):
         now += 1
         moving = random.sample(sorted(at), count // 3)

@@ -16,7 +16,7 @@ from cabstand.core.fleet.fixes import Fixes
 from cabstand.core.fleet.index import LiveIndex
 from cabstand.core.fleet.positions import Entry
 from cabstand.core.fleet.tracking import service
-from cabstand.core.fleet.tracking.meter import reading
+from cabstand.core.fleet.tracking.meter import measured, over
 from cabstand.core.fleet.tracking.model import Tracked
 from cabstand.core.fleet.tracking.trace import pack, unpack
 from cabstand.core.fleet.tracking.tracker import Tracker
@@ -81,6 +81,8 @@ def a_ride(**changes: Any) -> Tracked:
         "pickup_lng": 4.9,
         "promised_at": NOW,
         "near_metres": 300,
+        "since": NOW - timedelta(minutes=10),
+        "time_zone": "Europe/Amsterdam",
     }
     return Tracked(**{**values, **changes})
 
@@ -196,6 +198,20 @@ async def test_what_is_being_written_is_not_lost_to_the_meter(pool: Pool) -> Non
             assert len(await service.trace(connection, -1, tracker.unwritten(-1))) == 90
 
 
+async def test_what_is_reported_of_many_rides_at_once_is_written_whole(pool: Pool) -> None:
+    many = 1_100
+    tracker = Tracker(LiveIndex(), at_pace())
+    tracker.under_way({driver: a_ride(ride_id=-1_000_000 - driver, driver_id=driver) for driver in range(1, many + 1)})
+    for driver in range(1, many + 1):
+        tracker.reported(driver, *a_line(2, 20))
+    await tracking.write(pool, tracker)
+    async with pool.connection() as connection:
+        rides, length = await connection.fetchrow(  # type: ignore[misc]
+            "SELECT count(*), min(length(fixes)) FROM ride_traces WHERE ride_id BETWEEN -2000000 AND -1000001"
+        )
+    assert (rides, length) == (many, 32)
+
+
 async def test_two_processes_that_join_a_track_at_once_lose_nothing(pool: Pool) -> None:
     ride = -3
     async with pool.connection() as connection:
@@ -226,8 +242,8 @@ def test_a_trip_is_what_its_driver_tells_then_what_was_measured_then_what_was_bo
     told: Known, driven: int | None, metres: int, seconds: int
 ) -> None:
     booked = Known(metres=7_000, seconds=700, waiting_seconds=60, agreed=Money(amount=4321, currency="EUR"))
-    read = reading(told, driven, booked, boarded_at=NOW, pace=10, now=NOW + timedelta(minutes=2))
-    assert read == replace(booked, metres=metres, seconds=seconds)
+    mine = measured(told, driven, boarded_at=NOW, pace=10, now=NOW + timedelta(minutes=2))
+    assert over(mine, booked) == replace(booked, metres=metres, seconds=seconds)
 
 
 async def test_what_is_near_is_the_markets_rule(pool: Pool) -> None:

@@ -72,6 +72,15 @@ class Ended:
         return await service.receipt(self.connection, access_of(company), self.ride)
 
 
+async def a_vehicle(connection: Connection, tenant: int, vehicle_class: str) -> int:
+    id: int = await connection.fetchval(
+        """INSERT INTO vehicles (tenant_id, environment, origin, class, seats, created_at, changed_at)
+        VALUES ($1, 'live', 'own', $2, 8, $3, $3) RETURNING id""",
+        *(tenant, vehicle_class, utcnow()),
+    )
+    return id
+
+
 @contextlib.asynccontextmanager
 async def ended(
     pool: Pool,
@@ -81,8 +90,9 @@ async def ended(
     dropoff: tuple[float, float] | None = MUSEUM,
     vehicle_class: str | None = "saloon",
     passengers: int = 1,
+    came: str | None = None,
 ) -> AsyncIterator[Ended]:
-    """A ride of the booker that the server drove; without one, the booker itself."""
+    """A ride of the booker that the server drove, in a vehicle of the class `came`; without a server, the booker."""
     now = utcnow()
     booking = Booking(
         pickup_at=now,
@@ -94,7 +104,9 @@ async def ended(
     async with pool.transaction() as connection:
         access = access_of(booker)
         view = await rides.book(connection, access, booking, policy=PolicyName.DISPATCHED, now=now)
-        hold = rides.Hold(supplier_id=(server or booker).id, door="dispatchapi", driver_id=None, vehicle_id=None)
+        supplier = (server or booker).id
+        vehicle = await a_vehicle(connection, supplier, came) if came else None
+        hold = rides.Hold(supplier_id=supplier, door="dispatchapi", driver_id=None, vehicle_id=vehicle)
         for to in (RideState.ON_BOARD, RideState.COMPLETED):
             await rides.advance(connection, access, view.id, to, Actor.DISPATCH, hold=hold, now=now)
         if server:
@@ -238,6 +250,17 @@ async def test_without_a_class_the_first_tariff_with_enough_seats_counts(pool: P
             assert joined.demand.lines[0].amount == base
 
 
+async def test_a_larger_vehicle_that_came_makes_a_ride_without_a_class_no_dearer(pool: Pool) -> None:
+    both = a_list(a_tariff(), a_tariff(vehicle_class="bus", seats=8, base=Decimal(844)))
+    booker = await a_company(pool, both)
+    for server in (None, await a_company(pool, both, supplies=booker)):
+        async with ended(pool, booker, server, vehicle_class=None, came="bus") as ride:
+            joined = await ride.settle()
+            assert joined.demand == joined.supply == planned(both, ride.pickup_at)
+            assert joined.demand is not None
+            assert joined.demand.lines[0].amount == 415
+
+
 async def test_what_was_settled_stays(pool: Pool) -> None:
     company = await a_company(pool, DEAR)
     async with ended(pool, company) as ride:
@@ -255,3 +278,34 @@ async def test_a_ride_that_a_planned_pickup_puts_into_the_night_is_priced_by_it(
         await ride.connection.execute("UPDATE rides SET boarded_at = $2 WHERE id = $1", ride.ride, later)
         joined = await ride.settle()
         assert joined.demand == planned(DEAR, ride.pickup_at)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "car", "base"),
+    [
+        (a_list(a_tariff(base=Decimal(111)), a_tariff(vehicle_class="taxi", base=Decimal(222))), "saloon", 222),
+        (a_list(a_tariff(base=Decimal(111)), a_tariff(vehicle_class="bus", base=Decimal(333))), "bus", 333),
+        (a_list(a_tariff(base=Decimal(111)), a_tariff(vehicle_class="bus", base=Decimal(333))), "limo", 111),
+        (a_list(a_tariff(base=Decimal(111)), a_tariff(vehicle_class="bus", base=Decimal(333))), None, 111),
+        (a_list(a_tariff(base=Decimal(111), seats=1), a_tariff(vehicle_class="bus", base=Decimal(333))), None, 333),
+    ],
+)
+async def test_another_companys_list_prices_the_class_it_knows_else_the_car_that_came(
+    pool: Pool, theirs: PriceList, car: str | None, base: int
+) -> None:
+    """A class is a word of the booker's: 99's services are no vehicles."""
+    booker = await a_company(pool, a_list(a_tariff(vehicle_class="taxi")))
+    server = await a_company(pool, theirs, supplies=booker)
+    async with ended(pool, booker, server, vehicle_class="taxi", passengers=2) as ride:
+        if car is not None:
+            await ride.connection.execute(
+                """WITH car AS (
+                    INSERT INTO vehicles (tenant_id, environment, origin, class, created_at, changed_at)
+                    VALUES ($2, 'live', 'own', $3, $4, $4) RETURNING id)
+                UPDATE offers SET vehicle_id = car.id FROM car WHERE ride_id = $1""",
+                *(ride.ride, server.id, car, ride.pickup_at),
+            )
+        joined = await ride.settle()
+        assert joined.supply is not None
+        assert joined.demand == joined.supply
+        assert joined.supply.lines[0].amount == base

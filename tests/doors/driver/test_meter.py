@@ -101,7 +101,10 @@ async def test_what_the_driver_tells_goes_before_his_positions(pool: Pool) -> No
         await drives(here, driver, ride)
         done = await ended(driver, ride, metres=10_000, seconds=1200)
         assert done["fare"]["amount"] == cost(10_000, 1200)
-        assert done["distance_metres"] == pytest.approx(3000, abs=5)  # the ride as it was driven
+        assert done["distance_metres"] == 10_000
+        async with pool.connection() as connection:
+            driven = await connection.fetchval("SELECT metres FROM ride_tracks WHERE ride_id = $1", ride)
+        assert driven == pytest.approx(3000, abs=5)  # the ride as it was driven, for disputes
 
 
 async def test_who_tells_the_way_alone_is_timed_by_the_clock_at_its_pace(pool: Pool) -> None:
@@ -175,6 +178,34 @@ async def test_a_price_that_is_agreed_in_the_moment_of_the_end_counts(pool: Pool
                 ride,
             )
         assert (await ending)["fare"]["amount"] == 4321
+
+
+async def test_a_correction_by_the_booker_goes_on_from_what_the_driver_told(pool: Pool) -> None:
+    async with running(pool) as here:
+        driver = await priced(here)
+        ride = await driver.driving("on_board", vehicleType="estate")
+        told = {"metres": 10_000, "seconds": 1200, "extras": [{"kind": "parking", "amount": 350}]}
+        metered = cost(10_000, 1200) + 350
+        assert (await ended(driver, ride, **told))["fare"]["amount"] == metered
+        path, key = f"/rides/{encode('ride', ride)}", driver.company.key()
+        for changes, amount in (
+            ({"metrics": {"distance": 50_000, "duration": 6000}}, metered),  # the driver knows better
+            (FIXED, 4321),
+            ({**FIXED, "priceMethod": "onMeter"}, metered),
+        ):
+            good(await here.call("PATCH", path, key, changes))
+            assert ok(await driver.call("GET", f"/rides/{ride}"))["fare"]["amount"] == amount, changes
+
+
+async def test_a_correction_goes_on_from_what_was_measured(pool: Pool) -> None:
+    async with running(pool) as here:
+        driver = await priced(here)
+        ride = await driver.driving("on_board", vehicleType="estate")
+        await drives(here, driver, ride)
+        done = await ended(driver, ride)
+        path, key = f"/rides/{encode('ride', ride)}", driver.company.key()
+        good(await here.call("PATCH", path, key, {"metrics": {"distance": 50_000, "duration": 6000}}))
+        assert ok(await driver.call("GET", f"/rides/{ride}")) == done
 
 
 async def until_somebody_waits(pool: Pool) -> None:

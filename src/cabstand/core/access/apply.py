@@ -4,15 +4,21 @@ What the file does not name is left alone: tenants, credentials and links, and o
 names, the optional values that it does not give. A tenant's prices (tariffs, zones, fixed prices) are one value.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from cabstand.core.access import service, store
+from cabstand.core.access import service, store, tokens
 from cabstand.core.access.model import CredentialKind, Environment, Tenant
 from cabstand.core.access.plan import CredentialPlan, LinkPlan, Plan, PlanError, TenantPlan
+from cabstand.core.access.secrets import Seal
+from cabstand.core.corporate import apply as corporate
+from cabstand.core.corporate.apply import ChangedCompany, NewCompany
 from cabstand.core.database import Connection
+from cabstand.core.dispatch.fleets import apply as fleets
+from cabstand.core.dispatch.fleets.apply import ChangedFleet, NoSeal
 from cabstand.core.dispatch.markets import apply as markets
 from cabstand.core.dispatch.markets.apply import ChangedMarket, ChangedPlans
 from cabstand.core.quotes import apply as quotes
@@ -59,7 +65,8 @@ class NewKey:
     def __str__(self) -> str:
         url = self.plan.webhooks.get(self.environment)
         webhook = f", webhook {shown(url)}" if url else ""
-        return f"+ {_key(self.tenant, self.environment, self.plan)} ({self.plan.kind}){webhook}"
+        companies = f", companies {', '.join(self.plan.companies)}" if self.plan.companies else ""
+        return f"+ {_key(self.tenant, self.environment, self.plan)} ({self.plan.kind}){webhook}{companies}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +99,21 @@ class ChangedWebhook:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChangedCompanies:
+    """A credential in force that acts for other companies, or has another primary one."""
+
+    id: int
+    tenant: str
+    environment: Environment
+    plan: CredentialPlan
+    before: tuple[str, ...]  # empty: all
+
+    def __str__(self) -> str:
+        before, after = ", ".join(self.before) or "all", ", ".join(self.plan.companies or ())
+        return f"~ {_key(self.tenant, self.environment, self.plan)}: companies {before} → {after}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class NewLink:
     """A link that is not there."""
 
@@ -119,8 +141,9 @@ class ChangedLink:
         return f"~ link {self.demand} → {self.supply} ({self.environment}): price {self.before} → {self.price_rule}"
 
 
-OfTenant = NewTenant | ChangedTenant | NewKey | ChangedKind | ChangedWebhook | ChangedPrices | ChangedPlans
-Change = OfTenant | NewLink | ChangedLink | ChangedMarket
+OfKey = NewKey | ChangedKind | ChangedWebhook | ChangedCompanies
+OfTenant = NewTenant | ChangedTenant | NewCompany | ChangedCompany | ChangedPrices | ChangedPlans | ChangedFleet
+Change = OfTenant | OfKey | NewLink | ChangedLink | ChangedMarket
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,25 +156,34 @@ class Issued:
     door: str
     kind: CredentialKind
     name: str
-    key: str = field(repr=False)
+    key: str = field(repr=False)  # of a fleet: its client secret
+    client_id: str | None = None  # of a fleet, as the next
+    fleet_token: str | None = field(default=None, repr=False)
 
 
-async def apply(connection: Connection, plan: Plan, now: datetime) -> tuple[list[Change], list[Issued]]:
+async def apply(
+    connection: Connection, plan: Plan, now: datetime, *, seal: Seal | None = None
+) -> tuple[list[Change], list[Issued]]:
     """Make the database what the plan asks for; give what was changed, and the keys of the new credentials.
 
-    Needs a transaction, and keeps other calls waiting until it ends. Raises PlanError for a link to nobody.
+    Needs a transaction, and keeps other calls waiting until it ends. `seal` keeps what fleets want to be sent. Raises
+    PlanError for a link to nobody, a key for no company, a company with another's UUID, a secret without a seal.
     """
     await store.LOCK_APPLY.run(connection)
-    changes = await differences(connection, plan)
-    return changes, await _write(connection, changes, now)
+    changes = await differences(connection, plan, seal=seal)
+    return changes, await _write(connection, changes, seal, now)
 
 
-async def differences(connection: Connection, plan: Plan) -> list[Change]:
+async def differences(connection: Connection, plan: Plan, *, seal: Seal | None = None) -> list[Change]:
     """What `apply` would change now. Raises PlanError."""
     named = [tenant.slug for tenant in plan.tenants] + [slug for link in plan.links for slug in _ends(link)]
     tenants = await store.tenants(connection, named)
-    _check_links(plan, tenants)
     ids = [tenant.id for tenant in tenants.values()]
+    companies = await corporate.there(connection, ids)
+    offices = {each.slug: (_id(tenants, each.slug), each.companies) for each in plan.tenants}
+    problems = [*_strangers(plan, tenants), *_no_companies(plan, tenants, companies)]
+    if problems := [*problems, *await corporate.problems(connection, offices, companies)]:
+        raise PlanError(problems)
     credentials = {
         (row["tenant_id"], row["environment"], row["door"], row["name"]): row
         for row in await store.IN_FORCE.rows(connection, tenant_ids=ids)
@@ -160,6 +192,7 @@ async def differences(connection: Connection, plan: Plan) -> list[Change]:
     changes: list[Change] = []
     for wanted in plan.tenants:
         changes += _of_tenant(wanted, tenants.get(wanted.slug))
+    changes += corporate.differences(offices, companies)
     for wanted in plan.tenants:
         changes += _of_credentials(wanted, tenants.get(wanted.slug), credentials)
     changes += await quotes.differences(
@@ -167,6 +200,9 @@ async def differences(connection: Connection, plan: Plan) -> list[Change]:
     )
     changes += await markets.differences(
         connection, plan.markets, {each.slug: (_id(tenants, each.slug), each.plans) for each in plan.tenants}
+    )
+    changes += await fleets.differences(
+        connection, {each.slug: (_id(tenants, each.slug), each.fleets) for each in plan.tenants}, seal
     )
     for link in plan.links:
         changes += _of_link(link, tenants, links)
@@ -181,16 +217,23 @@ def _ends(link: LinkPlan) -> tuple[str, str]:
     return link.demand, link.supply
 
 
-def _check_links(plan: Plan, tenants: dict[str, Tenant]) -> None:
+def _strangers(plan: Plan, tenants: dict[str, Tenant]) -> Iterator[Problem]:
     known = {tenant.slug for tenant in plan.tenants} | set(tenants)
-    problems = [
-        Problem(line=link.line, message=f'the link names "{slug}", but there is no such tenant')
-        for link in plan.links
-        for slug in _ends(link)
-        if slug not in known
-    ]
-    if problems:
-        raise PlanError(problems)
+    for link in plan.links:
+        for slug in _ends(link):
+            if slug not in known:
+                yield Problem(line=link.line, message=f'the link names "{slug}", but there is no such tenant')
+
+
+def _no_companies(plan: Plan, tenants: dict[str, Tenant], companies: corporate.There) -> Iterator[Problem]:
+    for tenant in plan.tenants:
+        known = {(environment, company.slug) for company in tenant.companies for environment in company.environments}
+        id = _id(tenants, tenant.slug)
+        for key in tenant.credentials:
+            for environment, slug in itertools.product(key.environments, key.companies or ()):
+                if (environment, slug) not in known and (id, environment, slug) not in companies:
+                    what = f'the credential names "{slug}", but the tenant has no such company ({environment})'
+                    yield Problem(line=key.line, message=what)
 
 
 def _of_tenant(wanted: TenantPlan, found: Tenant | None) -> Iterator[Change]:
@@ -222,6 +265,8 @@ def _of_credentials(
                 yield ChangedKind(**place, before=found["kind"])
             if plan.webhooks.get(environment, found["url"]) != found["url"]:
                 yield ChangedWebhook(**place, before=found["url"])
+            if plan.companies is not None and plan.companies != tuple(found["companies"]):
+                yield ChangedCompanies(**place, before=tuple(found["companies"]))
 
 
 def _of_link(link: LinkPlan, tenants: dict[str, Tenant], links: dict[tuple[Any, ...], str]) -> Iterator[Change]:
@@ -235,7 +280,7 @@ def _of_link(link: LinkPlan, tenants: dict[str, Tenant], links: dict[tuple[Any, 
             yield ChangedLink(**place, before=before, price_rule=rule)
 
 
-async def _write(connection: Connection, changes: Sequence[Change], now: datetime) -> list[Issued]:
+async def _write(connection: Connection, changes: Sequence[Change], seal: Seal | None, now: datetime) -> list[Issued]:
     issued = []
     for change in changes:
         match change:
@@ -250,6 +295,11 @@ async def _write(connection: Connection, changes: Sequence[Change], now: datetim
                 await store.CHANGE_KIND.run(connection, id=id, kind=plan.kind)
             case ChangedWebhook(id=id, plan=plan, environment=environment):
                 await service.move_webhook(connection, id, plan.webhooks[environment])
+            case ChangedCompanies(id=id, plan=plan):
+                await service.set_companies(connection, id, plan.companies or ())
+            case NewCompany() | ChangedCompany():
+                tenant = (await store.tenants(connection, [change.tenant]))[change.tenant]
+                await corporate.write(connection, tenant.id, change, now)
             case NewLink():
                 await _set_link(connection, change, store.NEW_LINK)
             case ChangedLink():
@@ -260,6 +310,8 @@ async def _write(connection: Connection, changes: Sequence[Change], now: datetim
             case ChangedPlans():
                 tenant = (await store.tenants(connection, [change.tenant]))[change.tenant]
                 await markets.write_plans(connection, tenant.id, change)
+            case ChangedFleet():
+                await _set_fleet(connection, change, seal, now)
             case ChangedMarket():
                 await markets.write_market(connection, change, now)
     return issued
@@ -273,17 +325,17 @@ async def _new_tenant(connection: Connection, plan: TenantPlan, now: datetime) -
 async def _new_key(connection: Connection, change: NewKey, now: datetime) -> Issued:
     plan = change.plan
     tenant = (await store.tenants(connection, [change.tenant]))[change.tenant]
-    id, key = await service.issue(
-        connection,
-        tenant_id=tenant.id,
-        environment=change.environment,
-        door=plan.door,
-        kind=plan.kind,
-        name=plan.name,
-        now=now,
-    )
+    place: dict[str, Any] = {"tenant_id": tenant.id, "environment": change.environment, "door": plan.door}
+    client = None
+    if plan.kind is CredentialKind.FLEET:
+        client = await tokens.issue(connection, **place, name=plan.name, now=now)
+        id, key = client.id, client.secret
+    else:
+        id, key = await service.issue(connection, **place, kind=plan.kind, name=plan.name, now=now)
     if url := plan.webhooks.get(change.environment):
         await service.set_webhook(connection, id, url, None)
+    if plan.companies:
+        await service.set_companies(connection, id, plan.companies)
     return Issued(
         id=id,
         tenant=change.tenant,
@@ -292,7 +344,17 @@ async def _new_key(connection: Connection, change: NewKey, now: datetime) -> Iss
         kind=plan.kind,
         name=plan.name,
         key=key,
+        client_id=client.client_id if client else None,
+        fleet_token=client.fleet_token if client else None,
     )
+
+
+async def _set_fleet(connection: Connection, change: ChangedFleet, seal: Seal | None, now: datetime) -> None:
+    tenant = (await store.tenants(connection, [change.tenant]))[change.tenant]
+    try:
+        await fleets.write(connection, tenant.id, change, seal, now)
+    except NoSeal as error:
+        raise PlanError([Problem(line=change.after.line, message=str(error))]) from None
 
 
 async def _set_link(connection: Connection, link: NewLink | ChangedLink, statement: Statement) -> None:

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cabstand.core.corporate.model import Company
 
 
 class Environment(StrEnum):
@@ -19,10 +23,13 @@ class CredentialKind(StrEnum):
     DISPATCH = "dispatch"  # dispatch software: serves its company's rides and those offered to it
     PARTNER = "partner"  # may bring in new companies
     DRIVER = "driver"  # one driver, signed in with a phone
+    FLEET = "fleet"  # an OAuth client: its key is the client's secret, and gets it tokens for a while
 
 
-ISSUED = tuple(kind for kind in CredentialKind if kind is not CredentialKind.DRIVER)
-"""Kinds that are given out by hand; a driver's is made by signing in."""
+ISSUED = (CredentialKind.BOOKING, CredentialKind.DISPATCH, CredentialKind.PARTNER)
+"""Kinds that are given out by hand, whose key opens a door; a driver's is made by signing in."""
+FLEETS_DOOR = "gett"
+"""Where partner fleets knock: there, and only there, credentials are those of fleets."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +43,7 @@ class Access:
     kind: CredentialKind
     name: str  # of the credential
     driver_id: int | None = None  # of a driver's
+    companies: "tuple[Company, ...]" = ()  # that it may act for, the primary one first
 
     @classmethod
     def timer(cls, environment: Environment) -> "Access":

@@ -7,7 +7,11 @@ from functools import cache
 from zoneinfo import available_timezones
 
 from cabstand.core import toml
-from cabstand.core.access.model import ISSUED, CredentialKind, Environment
+from cabstand.core.access.model import FLEETS_DOOR, ISSUED, CredentialKind, Environment
+from cabstand.core.corporate import plan as corporate
+from cabstand.core.corporate.plan import CompanyPlan
+from cabstand.core.dispatch.fleets import plan as fleets
+from cabstand.core.dispatch.fleets.plan import FleetPlan
 from cabstand.core.dispatch.markets import plan as markets
 from cabstand.core.dispatch.markets.model import DispatchPlan
 from cabstand.core.dispatch.markets.plan import MarketPlan
@@ -41,13 +45,19 @@ class PlanError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CredentialPlan:
-    """A credential by its door and name, one per environment. A webhook that is not given stays as it is."""
+    """A credential by its door and name, one per environment. A webhook that is not given stays as it is.
+
+    `companies` are slugs, the primary one first. Where they are not given, a new credential acts for all companies of
+    its tenant, and one that is there keeps its own.
+    """
 
     name: str
     door: str
     kind: CredentialKind
     environments: tuple[Environment, ...]
     webhooks: Mapping[Environment, str] = field(default_factory=dict)
+    companies: tuple[str, ...] | None = None
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,9 +73,11 @@ class TenantPlan:
     phone: str | None = None
     city: str | None = None
     demonstration: bool | None = None
+    companies: tuple[CompanyPlan, ...] = ()
     credentials: tuple[CredentialPlan, ...] = ()
     prices: PriceList | None = None
     plans: Mapping[Environment, tuple[DispatchPlan, ...]] | None = None
+    fleets: tuple[FleetPlan, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,9 +134,11 @@ def _tenant(table: Table, doors: Collection[str], refuse_url: RefuseUrl) -> Tena
         phone=table.text_if("phone", *_PHONE),
         city=table.text_if("city", *_NAME),
         demonstration=table.switch_if("demonstration"),
+        companies=corporate.companies(table, slug),
         credentials=tuple(_credential(each, slug, doors, refuse_url) for each in table.tables("credentials")),
         prices=quotes.read(table, slug, currency, time_zone),
         plans=markets.plans(table, slug, doors),
+        fleets=fleets.fleets(table, slug, currency, doors, refuse_url),
     )
     table.refuse_others()
     return tenant
@@ -149,14 +163,41 @@ def _time_zone(table: Table) -> str:
 def _credential(table: Table, slug: str, doors: Collection[str], refuse_url: RefuseUrl) -> CredentialPlan:
     name = table.text("name", *_NAME)
     door = table.one_of("door", doors)
-    kind = CredentialKind(table.one_of("kind", [*ISSUED]))
+    kind = CredentialKind(table.one_of("kind", [*ISSUED, CredentialKind.FLEET]))
+    if door and (door == FLEETS_DOOR) != (kind is CredentialKind.FLEET):
+        table.problem("kind", f'credentials at the door "{FLEETS_DOOR}", and only those, are of the kind "fleet"')
     environments = _environments(table)
     for environment in environments if name else ():
         what = f"the {environment} credential {toml.shown(name)} of this tenant at {door}"
         table.once("name", ("credential", slug, door, environment, name), what)
-    webhooks = _webhooks(table, environments, refuse_url)
+    plan = CredentialPlan(
+        name=name,
+        door=door,
+        kind=kind,
+        environments=environments,
+        webhooks=_webhooks(table, environments, refuse_url),
+        companies=_companies(table),
+        line=table.line,
+    )
     table.refuse_others()
-    return CredentialPlan(name=name, door=door, kind=kind, environments=environments, webhooks=webhooks)
+    return plan
+
+
+def _companies(table: Table) -> tuple[str, ...] | None:
+    given = table.value_if("companies")
+    if given is None:
+        return None
+    wanted, such_as = corporate.SLUG
+    if not isinstance(given, list) or not given:
+        table.problem("companies", f'"companies" must be a list of slugs of companies, not {toml.shown(given)}')
+        return None
+    for each in given:
+        if not isinstance(each, str) or not wanted.fullmatch(each):
+            table.problem("companies", f'"companies" may list slugs, {such_as}, not {toml.shown(each)}')
+            return None
+    if len(set(given)) < len(given):
+        table.problem("companies", '"companies" lists the same twice')
+    return tuple(given)
 
 
 def _environments(table: Table) -> tuple[Environment, ...]:

@@ -28,6 +28,21 @@ def new_key(environment: Environment) -> str:
     return _PREFIX[environment] + secrets.token_urlsafe(24)
 
 
+def new_client_id() -> str:
+    """The name of an OAuth client; no secret."""
+    return "cbs_fleet_" + secrets.token_hex(8)
+
+
+def new_fleet_token() -> str:
+    """What a fleet sends beside its tokens all its life: 192 random bits."""
+    return "cbs_constant_" + secrets.token_urlsafe(24)
+
+
+def new_token() -> str:
+    """A token that counts for a while: 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
 def key_hash(key: str) -> bytes:
     """SHA-256: enough for a key that nobody chose."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()

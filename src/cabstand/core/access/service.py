@@ -1,5 +1,6 @@
 """Use cases of access: look a key up, issue, revoke, set a webhook."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from cabstand.core.access import secrets, store
@@ -85,6 +86,16 @@ async def move_webhook(connection: Connection, id: int, url: str | None) -> None
     if found is None:
         raise NotFound(f"There is no credential {id} in force.")
     await set_webhook(connection, id, url, found["sealed_secret"])
+
+
+async def set_companies(connection: Connection, id: int, slugs: Sequence[str]) -> None:
+    """For which companies of its tenant a credential acts, the primary one first; before, it was all of them.
+
+    Raises NotFound for a credential not in force, and where one of the slugs is no company of its in its environment;
+    then nothing may be committed.
+    """
+    if await store.SET_COMPANIES.value(connection, id=id, slugs=list(slugs)) != len(slugs):
+        raise NotFound(f"There is no credential {id} in force, or no company of its {', '.join(slugs)}.")
 
 
 async def renew(connection: Connection, id: int) -> str:

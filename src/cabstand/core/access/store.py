@@ -3,15 +3,24 @@
 from typing import TYPE_CHECKING
 
 from cabstand.core.access.model import Access, CredentialKind, Environment, Tenant
+from cabstand.core.corporate.model import Company
 from cabstand.core.database import Connection
 from cabstand.core.sql import Statement
 
 if TYPE_CHECKING:
     import asyncpg
 
+# A credential acts for the companies that are listed for it, or, where none is listed, for all of its tenant.
 FIND = Statement(
-    """SELECT c.id, c.tenant_id, c.environment, c.door, c.kind, c.name, c.driver_id
+    """SELECT c.id, c.tenant_id, c.environment, c.door, c.kind, c.name, c.driver_id, k.ids, k.uuids, k.names
     FROM credentials c LEFT JOIN drivers d ON d.id = c.driver_id
+    CROSS JOIN LATERAL (
+        SELECT array_agg(k.id ORDER BY x.position, k.id) AS ids, array_agg(k.uuid ORDER BY x.position, k.id) AS uuids,
+            array_agg(k.name ORDER BY x.position, k.id) AS names
+        FROM companies k LEFT JOIN credential_companies x ON x.company_id = k.id AND x.credential_id = c.id
+        WHERE k.tenant_id = c.tenant_id AND k.environment = c.environment AND c.driver_id IS NULL AND (
+            x.company_id IS NOT NULL OR NOT EXISTS (SELECT FROM credential_companies y WHERE y.credential_id = c.id))
+        ) k
     WHERE c.key_hash = :key_hash AND c.revoked_at IS NULL AND (c.driver_id IS NULL OR d.status = 'accepted')"""
 )
 TENANT = Statement("""SELECT * FROM tenants WHERE id = :id""")
@@ -66,7 +75,9 @@ CHANGE_TENANT = Statement(
     WHERE id = :id"""
 )
 IN_FORCE = Statement(
-    """SELECT c.id, c.tenant_id, c.environment, c.door, c.kind, c.name, d.url
+    """SELECT c.id, c.tenant_id, c.environment, c.door, c.kind, c.name, d.url, ARRAY(
+        SELECT k.slug FROM credential_companies x JOIN companies k ON k.id = x.company_id
+        WHERE x.credential_id = c.id ORDER BY x.position) AS companies
     FROM credentials c LEFT JOIN destinations d ON d.credential_id = c.id
     WHERE c.tenant_id = ANY(:tenant_ids) AND c.revoked_at IS NULL AND c.driver_id IS NULL"""
 )
@@ -74,6 +85,19 @@ CREDENTIAL = Statement(
     """SELECT c.id, c.environment, d.url, d.sealed_secret
     FROM credentials c LEFT JOIN destinations d ON d.credential_id = c.id
     WHERE c.id = :id AND c.revoked_at IS NULL"""
+)
+# How many of `:slugs` are companies of the credential's tenant in its environment.
+SET_COMPANIES = Statement(
+    """WITH listed AS (
+        SELECT k.id, s.position FROM credentials c
+        JOIN companies k ON k.tenant_id = c.tenant_id AND k.environment = c.environment
+        JOIN unnest(:slugs::text[]) WITH ORDINALITY AS s(slug, position) ON s.slug = k.slug
+        WHERE c.id = :id AND c.revoked_at IS NULL),
+    gone AS (DELETE FROM credential_companies WHERE credential_id = :id AND company_id NOT IN (SELECT id FROM listed)),
+    come AS (
+        INSERT INTO credential_companies (credential_id, company_id, position) SELECT :id, id, position FROM listed
+        ON CONFLICT (credential_id, company_id) DO UPDATE SET position = excluded.position)
+    SELECT count(*) FROM listed"""
 )
 CHANGE_KIND = Statement("UPDATE credentials SET kind = :kind WHERE id = :id")
 CHANGE_KEY = Statement(
@@ -106,6 +130,10 @@ async def find(connection: Connection, key_hash: bytes) -> Access | None:
         kind=CredentialKind(row["kind"]),
         name=row["name"],
         driver_id=row["driver_id"],
+        companies=tuple(
+            Company(id=id, uuid=uuid, name=name)
+            for id, uuid, name in zip(row["ids"] or (), row["uuids"] or (), row["names"] or (), strict=True)
+        ),
     )
 
 

@@ -171,7 +171,7 @@ async def accept(
         await _refuse_offer(connection, access, offer_id, now)
         raise Raced  # it is open: the ride moved on at this moment, and can still be taken
     due = access.environment is Environment.LIVE and ride["state"] == RideState.ASSIGNED
-    takes_slot = due and driver_id is not None
+    takes_slot = due and driver_id is not None and not ride["says_when"]  # a fleet's drivers are its own affair
     if takes_slot and ride["queued"]:
         await store.HOLD_TRIP.value(connection, driver=driver_id)
     outcome = await store.ACCEPT.row(
@@ -241,7 +241,7 @@ async def name_driver(
     )
     if ride is None:
         raise Raced
-    due = access.environment is Environment.LIVE and view.state != RideState.RESERVED
+    due = access.environment is Environment.LIVE and view.state != RideState.RESERVED and not ride["says_when"]
     takes_slot = due and driver_id is not None and driver_id != view.driver_id
     data = {"fields": ["driver", "vehicle"], "driver_id": driver_id, "vehicle_id": vehicle_id}
     slots = await store.NAME.value(

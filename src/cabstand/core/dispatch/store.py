@@ -22,18 +22,20 @@ _SUPPLIERS = """ARRAY(
     SELECT :tenant::bigint UNION ALL
     SELECT l.supply_id FROM links l WHERE l.demand_id = :tenant AND l.environment = :environment)"""
 
+_ASKED_BY_US = "d.origin <> 'gett'"  # a fleet's drivers are asked by their fleet
+
 # Who of the named drivers can be asked: accepted ones of the offering tenant or of one linked as its supply.
 RECEIVERS = Statement(
     f"""SELECT d.id, d.tenant_id FROM drivers d
     WHERE d.id = ANY(:drivers::bigint[]) AND d.environment = :environment AND d.status = 'accepted'
-        AND d.tenant_id = ANY({_SUPPLIERS})
+        AND {_ASKED_BY_US} AND d.tenant_id = ANY({_SUPPLIERS})
     ORDER BY d.id"""
 )
 # Those whose numbers have these digits; what a number means in its company's country is settled by the service.
 RECEIVERS_BY_PHONE = Statement(
     f"""SELECT d.id, d.tenant_id, d.phone, t.country FROM drivers d JOIN tenants t ON t.id = d.tenant_id
     WHERE d.tenant_id = ANY({_SUPPLIERS}) AND d.environment = :environment
-        AND phone_digits(d.phone) = ANY(:digits::text[]) AND d.status = 'accepted'
+        AND phone_digits(d.phone) = ANY(:digits::text[]) AND d.status = 'accepted' AND {_ASKED_BY_US}
     ORDER BY d.id"""
 )
 IS_SUPPLIER = Statement(f"SELECT :company::bigint = ANY({_SUPPLIERS})")
@@ -68,7 +70,7 @@ _ACCEPT_RIDE = step(
     offer="o.id",
     holder="o.supplier_id",
 )
-ACCEPT_RIDE = Statement(f"{_ACCEPT_RIDE}, o.queued")
+ACCEPT_RIDE = Statement(f"{_ACCEPT_RIDE}, o.queued, o.says_when")
 
 # A yes to a next ride holds the ride of now: that one's end waits for the yes and finds the next ride, or the yes waits
 # for the end and finds the driver free. Else a next ride could be left without one of now.
@@ -121,7 +123,8 @@ ACCEPT = Statement(
 NAME_RIDE = Statement(
     """UPDATE rides r SET version = r.version + 1, changed_at = :now
     WHERE r.id = :id AND r.environment = :environment AND r.holder_id = :tenant AND r.version = :version
-    RETURNING r.id, r.version, r.state, r.offer_id"""
+    RETURNING r.id, r.version, r.state, r.offer_id,
+        (SELECT o.says_when FROM offers o WHERE o.id = r.offer_id) AS says_when"""
 )
 NAME = Statement(
     f"""WITH changed AS (

@@ -1,10 +1,12 @@
 """Facts and what is told of them, as plain values."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
+
+from cabstand.core.database import Connection
 
 
 class FactKind(StrEnum):
@@ -33,6 +35,14 @@ class FactKind(StrEnum):
     DEBTOR_CHANGED = "debtor.changed"
     RATING_ADDED = "rating.added"
     RATING_CHANGED = "rating.changed"
+    EMPLOYEE_ADDED = "employee.added"
+    EMPLOYEE_CHANGED = "employee.changed"  # data: {"fields": [...]}, among them "cost_centers"
+    EMPLOYEE_MOVED = "employee.moved"  # before, after: enabled, disabled
+    COST_CENTER_ADDED = "cost_center.added"
+    COST_CENTER_MOVED = "cost_center.moved"
+    PROJECT_ADDED = "project.added"
+    PROJECT_CHANGED = "project.changed"
+    PROJECT_MOVED = "project.moved"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +51,7 @@ class Fact:
 
     id: int
     environment: str
-    subject: str  # ride | driver | vehicle | rider | debtor | rating
+    subject: str  # ride | driver | vehicle | rider | debtor | rating | employee | cost_center | project
     subject_id: int
     version: int  # without gaps per subject
     kind: str
@@ -64,10 +74,22 @@ class Notice:
     fact: Fact
     role: str  # booker | supplier: the side of the ride the recipient is on; owner of anything else
     lost: bool  # a supplier whose offer ended with this fact: it reads how its offer ended
-    kind: str  # of the recipient's credential: booking | dispatch | partner
+    kind: str  # of the recipient's credential: booking | dispatch | partner; empty where a company is told
     touched: bool  # the recipient's credential has acted on the subject, up to this fact
     reference: str | None  # the party's own number for the ride
     public_url: str  # without a trailing slash
+    company_id: int | None = None  # of the company that is told; None: a credential is
+    content: Any = None  # what the door's `reads` has found for it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Location:
+    """Where a ride's car is, on its way to one recipient: no fact, told while the ride goes on (design 3.5)."""
+
+    event_id: str
+    at: datetime
+    state: str  # of the ride
+    content: Any  # as the door's `reads` finds it, with the position
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +101,26 @@ class Message:
     body: bytes
 
 
+class Due(Protocol):
+    """A job that is due, as far as its handler needs it."""
+
+    @property
+    def environment(self) -> str:
+        """That of its subject."""
+
+    @property
+    def subject_id(self) -> int:
+        """What it is about."""
+
+
 Hooks = Callable[[Notice], Message | None]
+Reads = Callable[[Connection, Sequence[Notice]], Awaitable[Sequence[Any]]]
+"""Finds what the notices of a batch tell besides their facts; one `content` for each, in their order."""
+React = Callable[[Connection, Sequence[Fact], datetime], Awaitable[bool | None]]
+"""Does what follows from facts, in the transaction that marks them as done; true if it has queued deliveries.
+
+It is asked of every fact, once.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,6 +131,7 @@ class RetryPolicy:
     timeout: timedelta = timedelta(seconds=10)  # for one attempt, from connect to the end of the answer
     statuses: frozenset[int] = frozenset(range(200, 300))  # that count as delivered
     empty_body: bool = False  # an answer with a body counts as failed
+    gives_up_at: frozenset[int] = frozenset()  # statuses after which it is over at once
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,3 +142,18 @@ class Speaker:
     retry: RetryPolicy
     headers: Mapping[str, str]  # sent with every delivery, besides Content-Type
     signature: str | None = None  # header for `sha256=<HMAC of the body>` where the destination has a secret
+    basic: bool = False  # the destination's secret is `user:password`, sent as Basic authorization
+    authorization: bool = False  # the destination's secret is sent as Authorization, as it is
+    policies: Mapping[str, RetryPolicy] = field(
+        default_factory=dict
+    )  # of kinds that have their own, instead of `retry`
+    environment_headers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by environment, sent too
+    companies: bool = False  # companies have destinations of their own at this door, besides those of keys
+    reads: Reads | None = None  # asked once per batch, before `hooks`
+    beside: Hooks | None = None  # a second message about a fact, sent after the first
+    locates: Callable[[Location], Message | None] | None = None
+    location_kind: str = ""  # of what `locates` writes
+
+    def policy(self, kind: str) -> RetryPolicy:
+        """How a delivery of this kind is tried."""
+        return self.policies.get(kind, self.retry)

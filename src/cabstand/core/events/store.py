@@ -5,6 +5,11 @@ when the call began) and `path` (the states it went through). `changed` is the U
 statement, and a row of values in the later statement of a transaction (design 3.2).
 """
 
+from datetime import datetime
+
+from cabstand.core.database import Connection
+from cabstand.core.sql import Statement
+
 _COLUMNS = """environment, subject, subject_id, version, kind, before, after, since, implied, actor, tenant_id,
         credential_id, offer_id, at, data"""
 
@@ -57,3 +62,12 @@ REMIND = """job AS (
     INSERT INTO jobs (environment, kind, subject_id, due_at)
     SELECT c.environment, :job::text, c.job_subject, :job_due::timestamptz
     FROM changed c WHERE :job_due::timestamptz IS NOT NULL)"""
+
+_QUEUE = Statement(
+    "INSERT INTO jobs (environment, kind, subject_id, due_at) VALUES (:environment, :kind, :subject_id, :due_at)"
+)
+
+
+async def queue(connection: Connection, environment: str, kind: str, subject_id: int, due_at: datetime) -> None:
+    """A job beside a change, in its transaction, where it is not written with the change itself."""
+    await _QUEUE.run(connection, environment=environment, kind=kind, subject_id=subject_id, due_at=due_at)

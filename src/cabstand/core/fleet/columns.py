@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cabstand.core.access.model import Environment
-from cabstand.core.fleet.positions import Entry, Floats, Status, TripEnd
+from cabstand.core.fleet.positions import Entry, Floats, Status
 
 EARTH: Final = 6_371_008.8  # metres, the mean radius, as in `quotes.geometry`
 LAT, LNG, HEADING, SPEED, AT, X, Y, Z = range(8)  # the row; X to Z: the point on a ball of radius 1
@@ -23,7 +23,6 @@ NEVER: Final = -math.inf  # the time of a fix that never came
 _SEATS: Final = 16  # more are taken for as many
 _ENVIRONMENTS: Final = {Environment.SANDBOX: 1, Environment.LIVE: 2}
 _WHEELCHAIR: Final = 4
-ENDING: Final = 1 << 30  # busy, and the end of the trip is known
 K = TypeVar("K", bound=Hashable)
 
 
@@ -41,9 +40,8 @@ def needed(environment: Environment, seats: int, wheelchair: bool) -> int:
 def traits_of(entry: Entry) -> int:
     """What can be asked of a slot by bits: a car with four seats has the bits of one, two, three and four."""
     seats = ((1 << min(max(entry.seats, 0), _SEATS)) - 1) << 3
-    ending = ENDING if entry.status is Status.BUSY and entry.ends is not None else 0
     wheelchair = _WHEELCHAIR if entry.wheelchair else 0
-    return _ENVIRONMENTS[entry.environment] | wheelchair | seats | ending | status_bit(entry.status)
+    return _ENVIRONMENTS[entry.environment] | wheelchair | seats | status_bit(entry.status)
 
 
 def on_ball(lat: float, lng: float) -> tuple[float, float, float]:
@@ -80,14 +78,12 @@ class Columns:
 
     def __init__(self, capacity: int = 1024) -> None:
         self.rows = _no_rows(capacity)
-        self.ends = _no_rows(capacity)  # rows too: the place of the trip's end, AT is its time
         self.driver = np.zeros(capacity, np.int64)
         self.traits = np.zeros(capacity, np.int64)
         self.status = np.zeros(capacity, np.int8)
         self.since = np.zeros(capacity, np.float64)
         self.tenant = np.zeros(capacity, np.int32)  # codes
         self.kind = np.zeros(capacity, np.int32)
-        self.market = np.zeros(capacity, np.int32)
         self.vehicle = np.full(capacity, -1, np.int64)
         self.seats = np.zeros(capacity, np.int16)
         self.wheelchair = np.zeros(capacity, np.bool_)
@@ -95,7 +91,7 @@ class Columns:
         self.barred = np.zeros(capacity, np.bool_)  # scratch of one search
         self.used = 1  # slots ever given out, nobody's included
         self._unused: list[int] = []
-        self.tenants, self.kinds, self.markets = Codes[int](), Codes[str](), Codes[str]()
+        self.tenants, self.kinds = Codes[int](), Codes[str]()
 
     @property
     def capacity(self) -> int:
@@ -119,7 +115,6 @@ class Columns:
         """Make the slot fit nothing, and let it be taken again."""
         self.traits[slot] = self.driver[slot] = self.status[slot] = 0
         self.forget(slot)
-        self.ends[slot] = _NO_ROW
         self._unused.append(slot)
 
     def forget(self, slots: int | NDArray[np.int64]) -> None:
@@ -134,12 +129,10 @@ class Columns:
         self.since[slot] = entry.since
         self.tenant[slot] = self.tenants.code(entry.tenant)
         self.kind[slot] = self.kinds.code(entry.vehicle_type)
-        self.market[slot] = self.markets.code(entry.market)
         self.vehicle[slot] = -1 if entry.vehicle is None else entry.vehicle
         self.seats[slot] = min(max(entry.seats, 0), 1000)
         self.wheelchair[slot] = entry.wheelchair
         self.fastest[slot] = metres_per_second * entry.pace / EARTH
-        self.ends[slot] = _NO_ROW if entry.ends is None else _end_row(entry.ends)
 
     def _double(self) -> None:
         capacity = self.capacity
@@ -147,10 +140,6 @@ class Columns:
             if isinstance(column, np.ndarray):
                 setattr(self, name, np.concatenate([column, _blank(column)]))
         assert self.capacity == 2 * capacity, "every column is as long"
-
-
-def _end_row(end: TripEnd) -> tuple[float, ...]:
-    return (end.lat, end.lng, math.nan, math.nan, end.at, *on_ball(end.lat, end.lng))
 
 
 _NO_ROW: Final = (math.nan, math.nan, math.nan, math.nan, NEVER, 0.0, 0.0, 0.0)

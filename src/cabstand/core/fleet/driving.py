@@ -17,11 +17,20 @@ from cabstand.core.access.model import Access, CredentialKind
 from cabstand.core.database import Connection
 from cabstand.core.dispatch import service as dispatch
 from cabstand.core.dispatch.views import Asked
-from cabstand.core.errors import IllegalTransition, NotFound, OfferOver, Raced, TooEarly, TooMany, WrongCode
+from cabstand.core.errors import (
+    DriverNotAsked,
+    IllegalTransition,
+    NotFound,
+    OfferOver,
+    Raced,
+    TooEarly,
+    TooMany,
+    WrongCode,
+)
 from cabstand.core.fleet import shifts, statements
 from cabstand.core.fleet.shifts import scope
 from cabstand.core.fleet.tracking import service as tracking
-from cabstand.core.fleet.tracking.meter import Meter, reading
+from cabstand.core.fleet.tracking.meter import Meter, measured, over
 from cabstand.core.fleet.views import Day, DriverOffer, DriverRide, New
 from cabstand.core.money import Money
 from cabstand.core.places import PLACE_FIELDS, Place
@@ -41,6 +50,7 @@ WAIT: Final = timedelta(minutes=5)  # at the pickup, before the passenger counts
 ASKING: Final = timedelta(minutes=1)  # how long the offer would last that a driver makes himself by reserving
 CODES: Final = 5  # wrong ones in a row; then none is heard for a while
 CODES_PAUSE: Final = timedelta(minutes=1)
+CODES_KEPT: Final = timedelta(hours=1)  # longer than any pause
 _NOTHING: Final = Known()
 # From where a driver takes each step. `advance` would pass over steps that nobody said; a driver says them all.
 FROM: Final[Mapping[RideState, frozenset[RideState]]] = {
@@ -66,7 +76,7 @@ def _ride(row: "asyncpg.Record", *, now: datetime | None) -> DriverRide:
     if now is not None and (row["ended_at"] is None or now < row["ended_at"] + CONTACT_KEPT):
         rider = Rider(first_name=row["rider_first_name"], last_name=row["rider_last_name"], phone=row["rider_phone"])
     fare = row.get("total")
-    metres = row.get("driven") or None
+    metres = row.get("driven")
     if metres is None and dropoff is not None:
         metres = round(metres_between((pickup.lat, pickup.lng), (dropoff.lat, dropoff.lng)) * DETOUR)
     return DriverRide(
@@ -177,9 +187,15 @@ async def _set_off(connection: Connection, access: Access, ride_id: int, now: da
 
 
 async def decline(connection: Connection, access: Access, offer_id: int, *, now: datetime) -> None:
-    """The driver's no; in a transaction. Said again it changes nothing. Raises NotFound, OfferOver."""
-    if (await _asked(connection, access, offer_id))["declined_at"] is None:
+    """The driver's no; in a transaction. Said again it changes nothing. Raises NotFound, OfferOver, Raced."""
+    if (await _asked(connection, access, offer_id))["declined_at"] is not None:
+        return
+    try:
         await dispatch.decline(connection, access, offer_id, access.driver_id, Actor.DRIVER, now=now)
+    except (OfferOver, DriverNotAsked):
+        if (await _asked(connection, access, offer_id))["declined_at"] in (None, now):  # now: by this very no
+            raise
+        raise Raced from None  # his own no, said twice at once, was first: roll back, and find it
 
 
 async def _standing(connection: Connection, access: Access, ride_id: int) -> "asyncpg.Record":
@@ -236,20 +252,25 @@ async def _complete(
     told: Known,
     now: datetime,
 ) -> None:
-    """The end of a trip, priced by what is known of it; its track is kept as it was priced."""
+    """The end of a trip, priced by what is known of it.
+
+    What its driver told, or was measured, is kept as it was priced; and his track as it was driven, for disputes.
+    """
     terms, boarded_at = meter.terms.get(standing["door"]), standing["boarded_at"]
-    booked = await _booked(connection, ride_id, terms)
+    agreed = await booked(connection, ride_id, terms)
     trace = await tracking.trace(connection, ride_id, meter.tracker.unwritten(ride_id))
     driven = tracking.metres(trace, boarded_at)
-    known = reading(told, driven, booked, boarded_at=boarded_at, pace=meter.pace, now=now)
+    mine = measured(told, driven, boarded_at=boarded_at, pace=meter.pace, now=now)
+    known = over(mine, agreed)
     await rides.advance(connection, access, ride_id, S.COMPLETED, Actor.DRIVER, known=known, now=now)
-    if await _booked(connection, ride_id, terms) != booked:
+    if await booked(connection, ride_id, terms) != agreed:
         raise Raced  # its booker agreed on something else between our look and the lock
+    await tracking.keep_meter(connection, ride_id, mine)
     if driven is not None:
         await tracking.keep(connection, ride_id, trace, driven)
 
 
-async def _booked(connection: Connection, ride_id: int, terms: Terms | None) -> Known:
+async def booked(connection: Connection, ride_id: int, terms: Terms | None) -> Known:
     """What the door that booked a ride knows of its price and trip."""
     text = await statements.document(terms.documents).value(connection, ride=ride_id) if terms else None
     return terms.known(msgspec.json.decode(text)) if terms and text else _NOTHING
@@ -266,6 +287,20 @@ async def try_code(connection: Connection, access: Access, ride_id: int, *, now:
     if row is not None and row["refused"]:
         left = (row["tried_at"] or now) + CODES_PAUSE - now
         raise TooMany(max(1, -int(-left.total_seconds() // 1)))
+
+
+async def forget(connection: Connection, now: datetime, *, limit: int) -> bool:
+    """Delete up to `limit` tries of codes that were said too long ago to limit any; whether there may be more."""
+    gone = await statements.FORGET_BOARDING.value(connection, before=now - CODES_KEPT, limit=limit)
+    return bool(gone == limit)
+
+
+async def end_offers(connection: Connection, *, limit: int) -> bool:
+    """Mark up to `limit` accepted offers whose rides have ended, so that nobody looks for a ride behind them; whether
+    there may be more.
+    """
+    marked = await statements.END_OFFERS.value(connection, limit=limit)
+    return bool(marked == limit)
 
 
 async def hand_back(

@@ -1,8 +1,7 @@
 """The live index: where every car is now and whether it may be asked, in memory, fast and without the database.
 
 One index per process holds the cars of all markets, not one index per market: a fix names a driver and no market, a
-driver may change the market or cross its border, and strips of latitude keep far cities apart by themselves. A
-market is a column, and a wish among others; the pace of a market is a column as well.
+driver may change the market or cross its border, and strips of latitude keep far cities apart by themselves.
 
 It is a cache: all but the positions is in the database, and `reconcile` corrects it. Lost in a restart without harm.
 Not for threads: one event loop owns it.
@@ -16,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from cabstand.core.fleet.columns import AT, ENDING, HEADING, LAT, LNG, NEVER, NOBODY, SPEED, Columns, needed, status_bit
+from cabstand.core.fleet.columns import AT, HEADING, LAT, LNG, NEVER, NOBODY, SPEED, Columns, needed, status_bit
 from cabstand.core.fleet.fixes import Dropped, Fixes, Intake, Limits
 from cabstand.core.fleet.nearest import FARTHEST, Judge, Strips, metres_of
 from cabstand.core.fleet.positions import (
@@ -31,7 +30,6 @@ from cabstand.core.fleet.positions import (
     Near,
     Position,
     Status,
-    TripEnd,
     Wanted,
 )
 from cabstand.core.fleet.sieve import Sieve
@@ -51,8 +49,7 @@ class LiveIndex:
         self._known: dict[int, tuple[Entry, float]] = {}  # driver: what he is, and when that was told
         self._gone: dict[int, float] = {}  # driver: when he left; older news of him does not bring him back
         self._intake = Intake(self.columns, self.limits)
-        self._free = Strips(self.columns, "rows", status_bit(Status.FREE))
-        self._ending = Strips(self.columns, "ends", ENDING)
+        self._free = Strips(self.columns, status_bit(Status.FREE))
         self._sieves: dict[Wanted, Sieve] = {}
 
     def __len__(self) -> int:
@@ -83,9 +80,7 @@ class LiveIndex:
             slot = self._slots[entry.driver] = self.columns.take_slot()
         self._known[entry.driver] = (entry, at)
         self.columns.write(slot, entry, self.limits.metres_per_second)
-        changed = np.array([slot])
-        self._free.touch(changed)
-        self._ending.touch(changed)
+        self._free.touch(np.array([slot]))
         return True
 
     def leave(self, driver: int, at: float) -> bool:
@@ -101,13 +96,13 @@ class LiveIndex:
         self.columns.give_back(slot)
         return True
 
-    def set_status(self, driver: int, status: Status, at: float, *, ends: TripEnd | None = None) -> bool:
+    def set_status(self, driver: int, status: Status, at: float) -> bool:
         """As `enter` with another status, which began at `at`; the same status keeps its beginning."""
         known = self._known.get(driver)
         if known is None:
             return False
         since = known[0].since if known[0].status is status else at
-        return self.enter(replace(known[0], status=status, since=since, ends=ends), at)
+        return self.enter(replace(known[0], status=status, since=since), at)
 
     def reconcile(
         self, known: Sequence[Entry], as_of: float, *, first: int | None = None, last: int | None = None
@@ -180,8 +175,9 @@ class LiveIndex:
         max_metres: float = FARTHEST,
         excluded: Collection[int] = (),
     ) -> Near:
-        """The k nearest free drivers who fit, exactly, by their positions of now; with `ending_within` also drivers
-        whose trip ends soon, by the place where it ends. ValueError if the point is not on earth.
+        """The k nearest free drivers who fit, exactly, by their positions of now.
+
+        ValueError if the point is not on earth.
         """
         if not (abs(lat) <= 90.0 and abs(lng) <= 180.0):
             raise ValueError("not a place on earth")
@@ -189,18 +185,9 @@ class LiveIndex:
         self.columns.barred[barred] = True
         try:
             slots, squares = self._free.nearest(lat, lng, k, self._free_ones(wanted, now, barred), max_metres)
-            busy = np.zeros(len(slots))
-            if wanted.ending_within is not None:
-                judge = self._ending_ones(wanted, now, barred)
-                later, squares_later = self._ending.nearest(lat, lng, k, judge, max_metres)
-                until = np.maximum(self.columns.ends[later, AT] - now, 0.0)
-                slots, busy = np.concatenate([slots, later]), np.concatenate([busy, until])
-                squares = np.concatenate([squares, squares_later])
-                order = squares.argsort(kind="stable")[:k]
-                slots, squares, busy = slots[order], squares[order], busy[order]
         finally:
             self.columns.barred[barred] = False
-        return Near(drivers=self.columns.driver[slots], metres=metres_of(squares), busy_seconds=busy)
+        return Near(drivers=self.columns.driver[slots], metres=metres_of(squares))
 
     def _free_ones(self, wanted: Wanted, now: float, barred: list[int]) -> Judge:
         sieve, oldest = self._sieve(wanted), now - self.stale_after
@@ -208,18 +195,6 @@ class LiveIndex:
 
         def judge(slots: Ints, rows: Floats) -> Mask:
             mask = sieve.fitting(self.columns, slots, bits) & (rows[:, AT] >= oldest)
-            return mask & ~self.columns.barred[slots] if barred else mask
-
-        return judge
-
-    def _ending_ones(self, wanted: Wanted, now: float, barred: list[int]) -> Judge:
-        sieve, oldest = self._sieve(wanted), now - self.stale_after
-        bits = needed(wanted.environment, wanted.seats, wanted.wheelchair) | ENDING
-        latest = now + (wanted.ending_within or 0.0)
-
-        def judge(slots: Ints, rows: Floats) -> Mask:
-            mask = sieve.fitting(self.columns, slots, bits) & (rows[:, AT] <= latest)
-            mask &= self.columns.rows[slots, AT] >= oldest
             return mask & ~self.columns.barred[slots] if barred else mask
 
         return judge
@@ -233,23 +208,18 @@ class LiveIndex:
         return sieve
 
     def snapshot(self, now: float, wanted: Wanted, statuses: Collection[Status] = (Status.FREE,)) -> Cars:
-        """A copy of all cars that fit and whose position is not stale, with one of these statuses; with
-        `ending_within` also those whose trip ends in that time.
-        """
+        """A copy of all cars that fit and whose position is not stale, with one of these statuses."""
         columns, used = self.columns, self.columns.used
         slots = np.arange(used)
         traits = columns.traits[:used]
         of_status = (traits & sum(status_bit(status) for status in set(statuses))) != 0
-        if wanted.ending_within is not None:
-            of_status |= ((traits & ENDING) != 0) & (columns.ends[:used, AT] <= now + wanted.ending_within)
         fits = self._sieve(wanted).fitting(columns, slots, needed(wanted.environment, wanted.seats, wanted.wheelchair))
         fresh = columns.rows[:used, AT] >= now - self.stale_after
         return self._copy(np.flatnonzero(of_status & fits & fresh), now)
 
     def _copy(self, slots: Ints, now: float) -> Cars:
         columns = self.columns
-        rows, ends = columns.rows[slots], columns.ends[slots]
-        ending = ends[:, AT] > NEVER
+        rows = columns.rows[slots]
         return Cars(
             drivers=columns.driver[slots],
             lat=rows[:, LAT].copy(),
@@ -264,9 +234,6 @@ class LiveIndex:
             vehicle_types=columns.kind[slots],
             seats=columns.seats[slots],
             wheelchair=columns.wheelchair[slots],
-            free_lat=np.where(ending, ends[:, LAT], rows[:, LAT]),
-            free_lng=np.where(ending, ends[:, LNG], rows[:, LNG]),
-            busy_seconds=np.where(ending, np.maximum(ends[:, AT] - now, 0.0), 0.0),
             type_names=columns.kinds.values(),
         )
 

@@ -61,7 +61,8 @@ async def entries(
     after: int = 0,
     at_most: int | None = None,
 ) -> list[Entry]:
-    """Drivers on shift as the database knows them, these or all, by id; what `LiveIndex.reconcile` takes.
+    """Drivers on shift as the database knows them, and those of fleets on a ride, these or all, by id; what
+    `LiveIndex.reconcile` takes.
 
     A page of them: so many, with ids greater than `after`.
     """
@@ -69,7 +70,7 @@ async def entries(
     rows = await store.ON_SHIFT.rows(connection, drivers=drivers, after=after, at_most=at_most)
     found = []
     for row in rows:
-        status = Status.OFFERED if row["offered"] else Status.FREE
+        status = Status.TRACKED if row["tracked"] else Status.OFFERED if row["offered"] else Status.FREE
         if row["due"] is not None:
             status = DOING.get(RideState(row["due"]), Status.TO_PICKUP)
         found.append(
@@ -80,6 +81,7 @@ async def entries(
                 vehicle=row["vehicle_id"],
                 vehicle_type=row["class"] or "",
                 seats=row["seats"] or 4,
+                wheelchair=row["wheelchair"],
                 status=status,
                 since=row["since"].timestamp(),
                 pace=pace,
@@ -115,7 +117,10 @@ class Fleet:
         return {"drivers": len(self.index), "accepted": self.index.accepted, **dropped}
 
     async def look_up(self, connection: Connection, driver_id: int, now: datetime) -> None:
-        """Enter a driver who reports and is not known here, from his open shift. Raises NotOnShift."""
+        """Enter a driver who reports and is not known here, from his open shift or his fleet's order.
+
+        Raises NotOnShift.
+        """
         found = await entries(connection, [driver_id], pace=self.pace)
         if not found:
             raise NotOnShift

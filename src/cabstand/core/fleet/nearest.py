@@ -32,11 +32,10 @@ Judge: TypeAlias = Callable[[Ints, Floats], Mask]
 
 
 class Strips:
-    """The slots whose traits have a bit, by the place in one block of rows."""
+    """The slots whose traits have a bit, by where they are."""
 
-    def __init__(self, columns: Columns, block: str, member: int) -> None:
+    def __init__(self, columns: Columns, member: int) -> None:
         self._columns = columns
-        self._block = block  # "rows" or "ends"
         self._member = member
         self._touched: list[Ints] = []
         self._touches = 0
@@ -57,9 +56,8 @@ class Strips:
 
     @property
     def rows(self) -> Floats:
-        """The block of places, as it is now: it is another array after the columns have grown."""
-        rows: Floats = getattr(self._columns, self._block)
-        return rows
+        """The places as they are now: it is another array after the columns have grown."""
+        return self._columns.rows
 
     def touch(self, slots: Ints) -> None:
         """The place or the traits of these may have changed. The array is kept: do not change it afterwards."""

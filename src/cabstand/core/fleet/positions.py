@@ -31,29 +31,18 @@ class Status(IntEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TripEnd:
-    """Where and when a trip under way is expected to end."""
-
-    lat: float
-    lng: float
-    at: float  # seconds since the epoch
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
     """A driver as the database knows him: all but his position."""
 
     driver: int
     environment: Environment
     tenant: int
-    market: str = ""
     vehicle: int | None = None
     vehicle_type: str = ""
     seats: int = 4
     wheelchair: bool = False
     status: Status = Status.FREE
     since: float = 0.0  # when the status began, seconds since the epoch
-    ends: TripEnd | None = None  # only of a busy driver
     pace: float = 1.0  # of the market: how many times faster than in life its cars drive
 
 
@@ -62,12 +51,10 @@ class Wanted:
     """What a car must be to be found. None stands for any."""
 
     environment: Environment
-    market: str | None = None
     tenants: frozenset[int] | None = None
     vehicle_types: frozenset[str] | None = None
     seats: int = 1  # at least
     wheelchair: bool = False
-    ending_within: float | None = None  # seconds: also busy drivers whose trip ends in that time, found where it ends
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,13 +81,12 @@ class Near:
     """Drivers by distance, nearest first."""
 
     drivers: Ints
-    metres: Floats  # straight line over the ground, from where the driver is free
-    busy_seconds: Floats  # until he is free there; 0 for who is free now
+    metres: Floats  # straight line over the ground
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cars:
-    """A copy of the columns of some drivers, one row each; types, tenants and markets as the index codes them."""
+    """A copy of the columns of some drivers, one row each; types as the index codes them."""
 
     drivers: Ints
     lat: Floats
@@ -115,9 +101,6 @@ class Cars:
     vehicle_types: NDArray[np.int32]  # places in `type_names`
     seats: NDArray[np.int16]
     wheelchair: Mask
-    free_lat: Floats  # where the trip under way ends, else where the car is
-    free_lng: Floats
-    busy_seconds: Floats  # until then, never negative; 0 for who has no trip that ends
     type_names: tuple[str, ...]
 
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cabstand.core.access.model import Access, Environment
+from cabstand.core.access.model import Access, CredentialKind, Environment
 from cabstand.core.database import Connection
 from cabstand.core.errors import NotFound, NotOnShift, OnARide, OnShift, Raced, VehicleInUse
 from cabstand.core.events.model import FactKind
 from cabstand.core.fleet import service, statements, store
 from cabstand.core.fleet.views import Profile, Shift, Vehicle
+from cabstand.core.rides.model import Actor
 
 if TYPE_CHECKING:
     import asyncpg
@@ -109,18 +110,50 @@ async def start(connection: Connection, access: Access, vehicle_id: int, *, now:
     raise Raced  # what was in the way has just ended
 
 
-async def end(connection: Connection, access: Access, *, now: datetime) -> Shift:
+async def end(
+    connection: Connection,
+    access: Access,
+    *,
+    by: Actor = Actor.DRIVER,
+    silent_since: datetime | None = None,
+    now: datetime,
+) -> Shift:
     """End the driver's shift; in a transaction. Raises NotOnShift, OnARide.
 
-    His exclusive offers stay open for the moment (`exclusive_offers`), since their rides are locked before a shift is.
+    `silent_since`: only if his car has not reported since then. His exclusive offers stay open for the moment
+    (`exclusive_offers`), since their rides are locked before a shift is.
     """
-    row = await store.END_SHIFT.row(connection, driver=access.driver_id, environment=access.environment, now=now)
+    row = await store.END_SHIFT.row(
+        connection, driver=access.driver_id, environment=access.environment, silent_since=silent_since, now=now
+    )
     if row is None:
         raise NotOnShift
     if await statements.DUE.value(connection, **scope(access)):
         raise OnARide
-    await _tell(connection, access, FactKind.DRIVER_SHIFT_ENDED, row["id"], row["vehicle_id"], now)
+    await _tell(connection, access, FactKind.DRIVER_SHIFT_ENDED, row["id"], row["vehicle_id"], now, by=by)
     return await _read(connection, row["id"])
+
+
+async def seen(connection: Connection, driver_ids: list[int], now: datetime) -> None:
+    """Note that the cars of these drivers report; one statement."""
+    await store.SEEN.run(connection, drivers=driver_ids, now=now)
+
+
+async def forgotten(connection: Connection, silent_since: datetime, *, limit: int) -> list[Access]:
+    """Drivers whose open shifts are to end: their cars have not reported since then, and no ride of theirs is due."""
+    rows = await statements.FORGOTTEN_SHIFTS.rows(connection, before=silent_since, limit=limit)
+    return [
+        Access(
+            tenant_id=row["tenant_id"],
+            environment=Environment(row["environment"]),
+            credential_id=None,
+            door="",
+            kind=CredentialKind.DRIVER,
+            name="timer",
+            driver_id=row["driver_id"],
+        )
+        for row in rows
+    ]
 
 
 async def hold(connection: Connection, driver_id: int) -> int:
@@ -161,10 +194,17 @@ async def _read(connection: Connection, id: int) -> Shift:
 
 
 async def _tell(
-    connection: Connection, access: Access, kind: FactKind, shift_id: int, vehicle_id: int, now: datetime
+    connection: Connection,
+    access: Access,
+    kind: FactKind,
+    shift_id: int,
+    vehicle_id: int,
+    now: datetime,
+    *,
+    by: Actor = Actor.DRIVER,
 ) -> None:
     """The fact; a driver who starts a shift drives its vehicle from now on."""
-    await store.TELL_SHIFT.run(
+    await store.TELL_SHIFT[by].run(
         connection,
         driver=access.driver_id,
         vehicle=vehicle_id,

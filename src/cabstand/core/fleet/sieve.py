@@ -13,13 +13,12 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Sieve:
-    """By code, which tenants, vehicle types and markets are wanted; made once per wish and kept."""
+    """By code, which tenants and vehicle types are wanted; made once per wish and kept."""
 
     def __init__(self, wanted: Wanted, columns: Columns) -> None:
         self._codes = _how_many(columns)
         self._tenants = _table(columns.tenants, wanted.tenants)
         self._kinds = _table(columns.kinds, wanted.vehicle_types)
-        self._markets = _table(columns.markets, None if wanted.market is None else frozenset((wanted.market,)))
 
     def knows_all_of(self, columns: Columns) -> bool:
         """False when values have come up that it was not made for."""
@@ -32,13 +31,11 @@ class Sieve:
             mask &= self._tenants[columns.tenant[slots]]
         if self._kinds is not None:
             mask &= self._kinds[columns.kind[slots]]
-        if self._markets is not None:
-            mask &= self._markets[columns.market[slots]]
         return mask
 
 
-def _how_many(columns: Columns) -> tuple[int, int, int]:
-    return len(columns.tenants), len(columns.kinds), len(columns.markets)
+def _how_many(columns: Columns) -> tuple[int, int]:
+    return len(columns.tenants), len(columns.kinds)
 
 
 def _table(codes: Codes[K], wanted: frozenset[K] | None) -> NDArray[np.bool_] | None:

@@ -5,11 +5,13 @@ Asking for a code tells nothing: the answer is the same for a phone that nobody 
 
 import hashlib
 import hmac
+import ipaddress
 import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 import phonenumbers
@@ -30,9 +32,20 @@ LASTS: Final = timedelta(minutes=5)
 TRIES: Final = 5  # of one code
 PAUSE: Final = timedelta(seconds=30)  # between two codes for one phone
 AN_HOUR: Final = timedelta(hours=1)
+FORGOTTEN_AT_ONCE: Final = 20  # codes, whenever one is sent
 CODES_AN_HOUR: Final = 5  # for one phone
+ASKED_AN_HOUR: Final = 100  # codes, from one address: a depot's drivers, not a list of numbers
+WRONG_AN_HOUR: Final = 30  # codes, from one address, whatever the phones
+_A_SITE: Final = 64  # bits of an IPv6 address that are one customer's
 FIXED_CODE: Final = "123456"  # in the sandbox, and of demonstration tenants
 _NO_COUNTRY: Final = "ZZ"
+
+
+class Counted(StrEnum):
+    """What is counted by the address that it comes from."""
+
+    ASKED = "asked"  # a code was asked for
+    WRONG = "wrong"  # a code was wrong
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +71,41 @@ def number(text: str) -> str | None:
     return e164(text, _NO_COUNTRY)
 
 
+def site(address: str | None) -> str | None:
+    """By what calls from an address are counted: itself, or the /64 of IPv6. None: they are not.
+
+    This machine is not counted. Whoever is on it needs no guessing, and behind a proxy that is not told of
+    (`CABSTAND_TRUSTED_PROXIES`) all the world seems to be here: one guesser must not lock out everybody.
+    """
+    try:
+        found = ipaddress.ip_address(address or "")
+    except ValueError:
+        return None
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is None:
+            network = ipaddress.ip_network((found.packed, _A_SITE), strict=False)
+            return None if found.is_loopback else str(network)
+        found = found.ipv4_mapped
+    return None if found.is_loopback else str(found)
+
+
+async def _count(connection: Connection, site: str, what: Counted, most: int, now: datetime) -> None:
+    """Raises TooMany."""
+    scope = {"address": site, "what": what}
+    if await store.COUNT_ADDRESS.value(connection, **scope, now=now, hour_ago=now - AN_HOUR, most=most) is None:
+        since: datetime = await store.ADDRESS_SINCE.value(connection, **scope) or now
+        raise TooMany(max(1, -int(-(since + AN_HOUR - now).total_seconds() // 1)))
+
+
+async def count_asking(connection: Connection, address: str | None, *, now: datetime) -> None:
+    """Count that a code is asked for from an address; committed before `send_code`, whatever comes of that.
+
+    Every one counts, for whichever phone: else the limit would tell which phones are drivers'. Raises TooMany.
+    """
+    if (from_site := site(address)) is not None:
+        await _count(connection, from_site, Counted.ASKED, ASKED_AN_HOUR, now)
+
+
 def _hash(code: str, salt: bytes) -> bytes:
     return hashlib.sha256(salt + code.encode()).digest()
 
@@ -73,7 +121,7 @@ async def send_code(
     fixed = environment is Environment.SANDBOX or (drivers and all(row["demonstration"] for row in drivers))
     code = FIXED_CODE if fixed else f"{secrets.randbelow(10**6):06d}"
     salt = os.urandom(16)
-    await store.FORGET_CODES.run(connection, before=now - AN_HOUR)
+    await store.FORGET_CODES.run(connection, before=now - AN_HOUR, limit=FORGOTTEN_AT_ONCE)
     kept = await store.KEEP_CODE.value(
         connection,
         environment=environment,
@@ -116,12 +164,36 @@ async def _drivers(
     return [row for row in rows if e164(row["phone"], row["country"]) == phone]
 
 
-async def try_code(connection: Connection, phone: str, environment: Environment, code: str, *, now: datetime) -> Tried:
-    """Whether the code is the one that was sent; one statement, so that a wrong try counts. Raises WrongCode."""
+async def try_code(
+    connection: Connection,
+    phone: str,
+    environment: Environment,
+    code: str,
+    *,
+    address: str | None = None,
+    now: datetime,
+) -> Tried:
+    """Whether the code is the one that was sent; in no transaction, so that a wrong try counts.
+
+    By the address that it comes from, a try counts as wrong until the code was right, however many come at once.
+    Raises WrongCode, TooMany.
+    """
+    if (from_site := site(address)) is not None:
+        await _count(connection, from_site, Counted.WRONG, WRONG_AN_HOUR, now)
     row = await store.TRY_CODE.row(connection, phone=phone, environment=environment, tries=TRIES, now=now)
     if row is None or not hmac.compare_digest(_hash(code, row["salt"]), row["code_hash"]) or not row["driver_ids"]:
         raise WrongCode
+    if from_site is not None:
+        await store.UNCOUNT_ADDRESS.run(connection, address=from_site, what=Counted.WRONG)
     return Tried(phone=phone, environment=environment, driver_ids=tuple(row["driver_ids"]), code_hash=row["code_hash"])
+
+
+async def forget(connection: Connection, now: datetime, *, limit: int) -> bool:
+    """Delete up to `limit` codes, and addresses, that limit nothing any more; returns whether there may be more."""
+    before = now - AN_HOUR
+    codes = await store.FORGET_CODES.value(connection, before=before, limit=limit)
+    addresses = await store.FORGET_ADDRESSES.value(connection, before=before, limit=limit)
+    return limit in (codes, addresses)
 
 
 async def open_session(connection: Connection, tried: Tried, company: str | None, *, now: datetime) -> Session:

@@ -28,14 +28,19 @@ _HIS = """offers o JOIN rides r ON r.id = o.ride_id AND r.offer_id = o.id AND r.
 _FARE = """LEFT JOIN LATERAL (
     SELECT f.total, f.currency FROM fares f
     WHERE f.ride_id = r.id AND f.offer_id = o.id AND f.side = 'supply' ORDER BY f.id DESC LIMIT 1) f ON true"""
-_DRIVEN = "LEFT JOIN ride_tracks t ON t.ride_id = r.id AND r.ended_at IS NOT NULL"
-_RIDES = f"""SELECT {_SEEN}, f.total, f.currency, t.metres AS driven FROM {_HIS} {_FARE} {_DRIVEN}
+# What the driver told, or was measured, when it ended; of a trip that others ended, what its track says.
+_DRIVEN = """LEFT JOIN ride_meters g ON g.ride_id = r.id AND r.ended_at IS NOT NULL
+    LEFT JOIN ride_tracks t ON t.ride_id = r.id AND r.ended_at IS NOT NULL"""
+_RIDES = f"""SELECT {_SEEN}, f.total, f.currency, coalesce(g.metres, nullif(t.metres, 0)) AS driven
+    FROM {_HIS} {_FARE} {_DRIVEN}
     WHERE o.driver_id = :driver"""
 
 RIDE = Statement(f"{_RIDES} AND r.id = :ride")
 RIDES = Statement(f"{_RIDES} AND r.id = ANY(:rides::bigint[])")
+# An accepted offer whose ride has ended is marked soon after that (END_OFFERS): what he has is read, not what he had.
+_OPEN = "o.state = 'accepted' AND NOT o.ended"
 HELD = Statement(
-    f"""{_RIDES} AND o.state = 'accepted' AND r.state NOT IN ({_ENDED})
+    f"""{_RIDES} AND {_OPEN} AND r.state NOT IN ({_ENDED})
     ORDER BY (SELECT s.slot FROM driver_slots s WHERE s.driver_id = o.driver_id AND s.ride_id = r.id) = 'next',
         r.state NOT IN ({_DUE}), r.pickup_at, r.id"""
 )
@@ -44,8 +49,23 @@ ENDED_ON = Statement(f"{_RIDES} AND r.ended_at >= :begins AND r.ended_at < :ends
 # Whether he has a ride that is due: his time is taken, whether or not a slot says so (the sandbox has none).
 DUE = Statement(
     f"""SELECT 1 FROM offers o JOIN rides r ON r.id = o.ride_id AND r.offer_id = o.id
-    WHERE o.driver_id = :driver AND o.state = 'accepted' AND r.environment = :environment AND r.state IN ({_DUE})
-    LIMIT 1"""
+    WHERE o.driver_id = :driver AND {_OPEN} AND r.environment = :environment AND r.state IN ({_DUE}) LIMIT 1"""
+)
+END_OFFERS = Statement(
+    f"""WITH marked AS (
+        UPDATE offers SET ended = true WHERE id = ANY (ARRAY(
+            SELECT o.id FROM offers o JOIN rides r ON r.id = o.ride_id
+            WHERE {_OPEN} AND r.ended_at IS NOT NULL LIMIT :limit FOR UPDATE OF o SKIP LOCKED))
+        RETURNING 1)
+    SELECT count(*) FROM marked"""
+)
+# Open shifts whose cars have long been silent, of drivers without a ride that is due.
+FORGOTTEN_SHIFTS = Statement(
+    f"""SELECT s.driver_id, s.tenant_id, s.environment FROM shifts s
+    WHERE s.ended_at IS NULL AND coalesce(s.seen_at, s.started_at) < :before AND NOT EXISTS (
+        SELECT FROM offers o JOIN rides r ON r.id = o.ride_id AND r.offer_id = o.id
+        WHERE o.driver_id = s.driver_id AND {_OPEN} AND r.state IN ({_DUE}))
+    ORDER BY s.id LIMIT :limit"""
 )
 
 # What a step depends on; read before the step, and that it is still his once more when the ride is locked.
@@ -83,6 +103,14 @@ TRY_BOARDING = Statement(
         RETURNING 1)
     SELECT EXISTS (SELECT FROM his) AND NOT EXISTS (SELECT FROM tried) AS refused,
         (SELECT tried_at FROM boarding_tries WHERE ride_id = :ride) AS tried_at"""
+)
+FORGET_BOARDING = Statement(
+    """WITH gone AS (
+        DELETE FROM boarding_tries WHERE ride_id = ANY (ARRAY(
+            SELECT ride_id FROM boarding_tries WHERE tried_at < :before
+            ORDER BY tried_at LIMIT :limit FOR UPDATE SKIP LOCKED))
+        RETURNING 1)
+    SELECT count(*) FROM gone"""
 )
 SET_BOARDING_CODE = Statement("UPDATE ride_details SET boarding_code = :code WHERE ride_id = :ride")
 

@@ -1,1 +1,1 @@
-"""Texts and mails to people: kept where no sender is configured, and always in the sandbox."""
+"""Texts and mails to people: kept in the sandbox and where nothing is set up to send them, else sent."""

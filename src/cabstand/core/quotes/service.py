@@ -124,19 +124,28 @@ async def _write(
 
 
 def _joined(row: "asyncpg.Record", known: Known, estimate: Estimator) -> Joined:
-    """A price that was agreed is the booker's; the server gets it too unless the booker holds it against another."""
+    """A price that was agreed is the booker's; the server gets it too unless the booker holds it against another.
+
+    What a fleet has told is what it gets, by whatever list.
+    """
     rule = PriceRule(row["rule"])
     demand = _fare(row, store.price_list_of(row, "booker_"), known, estimate)
+    fleets = store.told_fare(row)
     if row["supplier"] is None or row["supplier"] == row["booker"]:
+        demand = demand or fleets
         supply = demand if row["supplier"] is not None else None
+    elif fleets is not None:
+        supply = fleets
     else:
         told = known if rule is PriceRule.PASSED_THROUGH else replace(known, agreed=None)
-        supply = _fare(row, store.price_list_of(row, "supplier_"), told, estimate)
+        supply = _fare(row, store.price_list_of(row, "supplier_"), told, estimate, anothers=True)
     return join(rule, demand, supply)
 
 
-def _fare(row: "asyncpg.Record", prices: PriceList | None, known: Known, estimate: Estimator) -> Fare | None:
-    tariff = _tariff(row, prices) if prices else None
+def _fare(
+    row: "asyncpg.Record", prices: PriceList | None, known: Known, estimate: Estimator, *, anothers: bool = False
+) -> Fare | None:
+    tariff = _tariff(row, prices, anothers=anothers) if prices else None
     if known.agreed is not None:
         return agreed(known.agreed, tariff.tax if tariff else None)
     if prices is None or tariff is None:
@@ -145,10 +154,19 @@ def _fare(row: "asyncpg.Record", prices: PriceList | None, known: Known, estimat
     return fare(trip, prices, tariff) if trip else None
 
 
-def _tariff(row: "asyncpg.Record", prices: PriceList) -> Tariff | None:
-    """That of the class that was asked for, else of the vehicle that came, else the first with enough seats."""
-    if row["vehicle_class"] is not None:
-        return prices.tariff(row["vehicle_class"])
+def _tariff(row: "asyncpg.Record", prices: PriceList, *, anothers: bool) -> Tariff | None:
+    """That of the class that was asked for, else the first with enough seats.
+
+    Never that of the vehicle that came: the passenger does not pay more because a larger one was near. But a class is
+    the booker's word; in `anothers` list, where it may stand for nothing, the vehicle says what was driven.
+    """
+    asked, came = row["vehicle_class"], row["car_class"]
+    if asked is not None:
+        tariff = prices.tariff(asked)
+        if tariff is not None or not anothers:
+            return tariff
+        if came is not None and (tariff := prices.tariff(came)) is not None:
+            return tariff
     return next((each for each in prices.tariffs if each.seats >= row["passenger_count"]), None)
 
 

@@ -50,8 +50,9 @@ FREE_CLASSES = Statement(
 # All that a ride's fares are made of. Who serves its own ride holds its price.
 TO_SETTLE = Statement(
     """SELECT r.tenant_id AS booker, r.pickup_at, r.boarded_at, r.offer_id, o.supplier_id AS supplier,
-        d.passenger_count, coalesce(d.vehicle_class, v.class) AS vehicle_class,
+        d.passenger_count, d.vehicle_class, v.class AS car_class,
         d.pickup_lat, d.pickup_lng, d.dropoff_lat, d.dropoff_lng,
+        x.final AS told_total, x.currency AS told_currency, y.lines AS told_lines,
         CASE WHEN o.supplier_id = r.tenant_id THEN 'held' ELSE coalesce(l.price_rule, 'passed_through') END AS rule,
         bt.time_zone AS booker_time_zone, b.currency AS booker_currency, b.tariffs AS booker_tariffs,
         b.zones AS booker_zones, b.fixed_prices AS booker_fixed_prices,
@@ -60,6 +61,7 @@ TO_SETTLE = Statement(
     FROM rides r JOIN ride_details d ON d.ride_id = r.id JOIN tenants bt ON bt.id = r.tenant_id
     LEFT JOIN price_lists b ON b.tenant_id = r.tenant_id AND b.environment = r.environment
     LEFT JOIN offers o ON o.id = r.offer_id LEFT JOIN vehicles v ON v.id = o.vehicle_id
+    LEFT JOIN fleet_orders x ON x.offer_id = r.offer_id LEFT JOIN fleet_prices y ON y.offer_id = x.offer_id
     LEFT JOIN links l ON l.demand_id = r.tenant_id AND l.supply_id = o.supplier_id AND l.environment = r.environment
     LEFT JOIN tenants st ON st.id = o.supplier_id AND o.supplier_id <> r.tenant_id
     LEFT JOIN price_lists s ON s.tenant_id = st.id AND s.environment = r.environment
@@ -148,6 +150,13 @@ def values_of(prices: PriceList) -> dict[str, Any]:
         "zones": as_json(prices.zones),
         "fixed_prices": as_json(prices.fixed_prices),
     }
+
+
+def told_fare(row: "Row") -> Fare | None:
+    """What a fleet has told that the ride costs, in a row of TO_SETTLE; None if it has not."""
+    if row["told_total"] is None:
+        return None
+    return Fare(basis=Basis.AGREED, currency=row["told_currency"], lines=_LINES.decode(row["told_lines"]))
 
 
 def fare_of(row: "Row") -> Fare:

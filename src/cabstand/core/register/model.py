@@ -56,7 +56,7 @@ DRIVERS = Register(
 VEHICLES = Register(
     subject="vehicle",
     table="vehicles",
-    columns=("origin", "make", "model", "class", "seats", "plate", "state"),
+    columns=("origin", "make", "model", "class", "seats", "plate", "state", "wheelchair"),
 )
 DEBTORS = Register(
     subject="debtor",

@@ -23,7 +23,7 @@ RIDE = (
 )  # fmt: skip
 RIDER = ("first_name", "last_name", "phone", "email", "language")
 DETAILS = (
-    "passenger_count", "vehicle_class", "note", "flight_number", "language", "rider_id",
+    "passenger_count", "vehicle_class", "wheelchair", "note", "flight_number", "language", "rider_id",
     *(f"rider_{name}" for name in RIDER),
     *(f"pickup_{name}" for name in PLACE_FIELDS),
     *(f"dropoff_{name}" for name in PLACE_FIELDS),
@@ -47,6 +47,7 @@ def details_of(booking: Booking) -> dict[str, Any]:
     return {
         "passenger_count": booking.passenger_count,
         "vehicle_class": booking.vehicle_class,
+        "wheelchair": booking.wheelchair,
         "note": booking.note,
         "flight_number": booking.flight_number,
         "language": booking.language,
@@ -72,6 +73,7 @@ def _booking(row: "Row") -> Booking:
         pickup=pickup,
         dropoff=_place(row, "dropoff"),
         vehicle_class=row["vehicle_class"],
+        wheelchair=row["wheelchair"],
         note=row["note"],
         flight_number=row["flight_number"],
         language=row["language"],

@@ -232,6 +232,8 @@ async def _after_step(
         await store.ENDED.run(connection, **values)
     elif row["lost"]:
         await store.LOST.run(connection, **values)
+        if row["state"] == S.SCHEDULED and row["active_from"] is not None and row["active_from"] <= now:
+            await activate(connection, access.environment, row["id"], now)  # whoever had reserved it let its time pass
     else:
         await store.MOVED.run(connection, **values)
         if row["before"] == S.RESERVED:
@@ -362,7 +364,7 @@ async def activate(connection: Connection, environment: Environment, id: int, no
     """The reminder at `active_from`: what was booked ahead is wanted now; in a transaction.
 
     A driver who reserved it has its time taken; one who is on another ride by then loses it again (design 3.1, 3.3).
-    Does nothing if the ride has moved on, or was put off.
+    Does nothing if the ride has moved on, was put off, or is reserved by who says himself when a driver sets off.
     """
     access = Access.timer(environment)
     while True:
@@ -370,10 +372,10 @@ async def activate(connection: Connection, environment: Environment, id: int, no
         if row is None or (row["active_from"] is not None and row["active_from"] > now):
             return
         before = RideState(row["state"])
-        if before not in _ACTIVATED:
+        if before not in _ACTIVATED or (before is S.RESERVED and row["says_when"]):
             return
         moved = await statements.activate(before, _ACTIVATED[before]).row(
-            connection, id=id, now=now, holder=None, **_by(access, Actor.SYSTEM)
+            connection, id=id, offer=row["offer_id"], now=now, holder=None, **_by(access, Actor.SYSTEM)
         )
         if moved is not None:
             return await _after_step(connection, access, moved, Actor.SYSTEM, None, now)

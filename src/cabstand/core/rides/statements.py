@@ -124,8 +124,10 @@ def advance(to: RideState, by: Actor, *, stamped: bool) -> Statement:
 
 @cache
 def activate(before: RideState, to: RideState) -> Statement:
-    """The first statement of the reminder at activation, which names the state that it expects."""
-    return Statement(step(ways_to(to, Actor.SYSTEM, only_before=frozenset({before})), Actor.SYSTEM))
+    """The first statement of the reminder at activation, which names the state and the assignment that it expects."""
+    ways = ways_to(to, Actor.SYSTEM, only_before=frozenset({before}))
+    same = "r.id = :id AND r.offer_id IS NOT DISTINCT FROM :offer::bigint"
+    return Statement(step(ways, Actor.SYSTEM, where=same))
 
 
 @cache
@@ -160,9 +162,11 @@ _RIDER = f"""rider AS (
 
 # The ride's plan, where its tenant has one for this door and the pickup lies in a market (design 3.6).
 _PLAN = """plan AS (
-    INSERT INTO ride_plans (ride_id, market_id, begins_at, search_seconds, handed_back_seconds)
-    SELECT c.id, m.id, greatest(c.created_at + p.grace_seconds * interval '1 second', c.active_from),
-        p.search_seconds, p.handed_back_seconds
+    INSERT INTO ride_plans (ride_id, market_id, channels, begins_at, search_seconds, drivers_seconds, own_seconds,
+        handed_back_seconds, booked_for)
+    SELECT c.id, m.id, p.channels, c.created_at + p.grace_seconds * interval '1 second', p.search_seconds,
+        p.drivers_seconds, p.own_seconds, p.handed_back_seconds,
+        CASE WHEN c.active_from IS NULL OR 'fleets' = ANY(p.channels) THEN 'epoch' ELSE c.pickup_at END
     FROM changed c
     JOIN plans p ON p.tenant_id = c.tenant_id AND p.environment = c.environment AND p.door = c.door
     JOIN markets m ON m.environment = c.environment AND m.area @> point(:pickup_lat, :pickup_lng)
@@ -218,6 +222,12 @@ def change(documents: str | None) -> Statement:
         d AS (UPDATE ride_details d SET {assignments}, {rider} FROM changed WHERE d.ride_id = changed.id),
         p AS (UPDATE ride_parties p SET reference = :reference FROM changed
             WHERE p.ride_id = changed.id AND p.tenant_id = :tenant AND p.reference IS DISTINCT FROM :reference),
+        q AS (UPDATE ride_plans q
+            SET booked_for = CASE WHEN changed.active_from IS NULL OR 'fleets' = ANY(q.channels) THEN 'epoch'
+                ELSE changed.pickup_at END
+            FROM changed
+            WHERE q.ride_id = changed.id AND changed.state IN ('scheduled', 'requested')
+                AND q.booked_for <> changed.pickup_at),
         {events.ONE}, {events.REMIND}{document}
         SELECT version FROM changed"""
     )

@@ -52,7 +52,11 @@ LOST = Statement(
     changed AS (
         SELECT :id::bigint AS id, :environment::text AS environment, :version::int AS version,
             :before::text AS before, :path::text[] AS path, (SELECT id FROM released) AS offer_id),
-    plan AS (UPDATE ride_plans SET begins_at = greatest(begins_at, :now) WHERE ride_id = :id),
+    plan AS (
+        UPDATE ride_plans q SET begins_at = greatest(q.begins_at, :now),
+            booked_for = CASE WHEN r.state = 'scheduled' AND NOT 'fleets' = ANY(q.channels) THEN r.pickup_at
+                ELSE 'epoch' END
+        FROM rides r WHERE q.ride_id = :id AND r.id = :id),
     {_FREED}, {events.MOVED} SELECT 1"""
 )
 
@@ -96,15 +100,18 @@ SLOT = Statement(
     """INSERT INTO driver_slots (driver_id, slot, environment, ride_id, offer_id)
     SELECT o.driver_id, 'now', o.environment, o.ride_id, o.id FROM offers o
     WHERE o.id = :offer_id AND o.driver_id IS NOT NULL AND o.expires_at IS NOT NULL AND o.environment = 'live'
+        AND NOT o.says_when
     ON CONFLICT DO NOTHING RETURNING driver_id"""
 )
 NEEDS_SLOT = Statement(
-    """SELECT driver_id IS NOT NULL AND expires_at IS NOT NULL AND environment = 'live' FROM offers
+    """SELECT driver_id IS NOT NULL AND expires_at IS NOT NULL AND environment = 'live' AND NOT says_when FROM offers
     WHERE id = :offer_id"""
 )
 
 STATE = Statement(
-    """SELECT r.state, r.policy, r.active_from, r.tenant_id, r.holder_id FROM rides r
+    """SELECT r.state, r.policy, r.active_from, r.tenant_id, r.holder_id, r.offer_id,
+        (SELECT o.says_when FROM offers o WHERE o.id = r.offer_id) AS says_when
+    FROM rides r
     WHERE r.id = :id AND r.environment = :environment
         AND (:tenant::bigint IS NULL OR r.tenant_id = :tenant OR EXISTS (
             SELECT FROM ride_parties p WHERE p.ride_id = r.id AND p.tenant_id = :tenant))"""

@@ -42,6 +42,7 @@ class Booking:
     pickup: Place
     dropoff: Place | None = None
     vehicle_class: str | None = None
+    wheelchair: bool = False  # whether the car must take one
     note: str | None = None
     flight_number: str | None = None
     language: str | None = None

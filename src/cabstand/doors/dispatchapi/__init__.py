@@ -65,6 +65,9 @@ DOOR = Door(
         "In bookings and offers phone numbers are compared by what they mean, a national one in the company's country; "
         "in filters as they were sent. They are answered as they were sent: a passenger's as it was sent first. What "
         "is no number is kept and never refused.",
+        "Of what `meta` says only `wheelchair` decides who is asked: a ride that has it is matched with vehicles that "
+        "say `wheelchair` themselves, a property of ours that is answered where it is true. Offers by hand are the "
+        "dispatch software's own business.",
         "Properties that the document does not know are kept and answered. What only the server may say (`id`, "
         "`companyId`, `created` and others) is ignored in requests. What is kept "
         "as it was sent may have 100,000 bytes per thing. A body has at most 1,000,000 bytes, 20,000 values and 32 "

@@ -131,6 +131,7 @@ class Vehicle(msgspec.Struct, kw_only=True):
     status: wire.VehicleStatus
     location: Location
     healthChecked: bool | UnsetType = UNSET
+    wheelchair: bool | UnsetType = UNSET
     companyId: Id
     created: Date
     modified: Date

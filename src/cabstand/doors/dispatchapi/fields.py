@@ -91,7 +91,8 @@ FIELDS: Final[Mapping[str, str]] = {
     "total": "Cents, with VAT.",
     "currency": "ISO 4217.",
     "breakdown": "What the total is made of, in your own words. It is never added up.",
-    "wheelchair": "Comes with a wheelchair.",
+    "RideMeta.wheelchair": "Comes with a wheelchair: of cars that look for rides by themselves only one that takes it "
+    "is asked.",
     "luggage": "Pieces of luggage.",
     "childSeats": "Child seats needed.",
     "babySeats": "Baby seats needed.",
@@ -133,6 +134,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "gpsTime": "When it was there.",
     "gpsOrigin": "Who said so.",
     "healthChecked": "Whether it was inspected.",
+    "wheelchair": "Takes a passenger in a wheelchair. Ours: the document has no word for it; answered where it is so.",
     # Offer
     "OfferMessage.type": "Whom it goes to: drivers, named in one of four ways, or a company as a whole.",
     "OfferMessage.companyId": "The company that is asked: your own or one linked to it. With `type` `company`.",

@@ -6,7 +6,7 @@ from typing import Any
 
 from cabstand.core.access.model import Access, CredentialKind, Environment
 from cabstand.core.errors import IllegalTransition
-from cabstand.core.rides.model import Actor, RideState
+from cabstand.core.rides.model import ENDED, Actor, RideState
 from cabstand.core.rides.views import Booking, RideView, Role
 from cabstand.doors.dispatchapi import wire
 from cabstand.doors.dispatchapi.vocab import RIDE
@@ -56,6 +56,8 @@ def details(view: RideView, message: wire.RidePatch, raw: Mapping[str, Any]) -> 
         elif name == "passenger":
             value = wire.rider(value)
         values[_DETAILS[name]] = value
+    if "meta" in raw and view.state not in ENDED:  # afterwards it is a note like others
+        values["wheelchair"] = wire.wheelchair(message.meta)
     booking = replace(view.booking, **values)
     changed = [name for name in _DETAILS if getattr(booking, _DETAILS[name]) != getattr(view.booking, _DETAILS[name])]
     document = dict(view.document)

@@ -44,6 +44,8 @@ ERRORS: Final[Mapping[type[core.CoreError], tuple[int, str]]] = {
     # Of drivers who sign in themselves: never said here.
     **dict.fromkeys((core.NotOnShift, core.OnShift, core.VehicleInUse, core.OnARide), (409, "CONFLICT")),
     **dict.fromkeys((core.TooEarly, core.WrongCode, core.ChooseCompany), (409, "CONFLICT")),
+    # Of companies' staff and rides: nor are these.
+    **dict.fromkeys((core.Mistaken, core.MayNotBook), (409, "CONFLICT")),
     core.TooMany: (429, "TOO_MANY"),
 }
 _PROPERTIES: Final[Mapping[type[core.CoreError], str]] = {

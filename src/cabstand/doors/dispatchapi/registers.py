@@ -43,6 +43,7 @@ class VehiclePatch(msgspec.Struct):
     model: Short | None = None
     formattedLicensePlate: Short | None = None
     healthChecked: bool | None = None
+    wheelchair: bool | None = None
 
 
 class _DebtorRest(msgspec.Struct, kw_only=True):
@@ -149,11 +150,12 @@ VEHICLE = Kind(
         "licensePlate": "plate",
         "type": "class",
         "status": "state",
+        "wheelchair": "wheelchair",
     },
     new=Shape(VehicleMessage, strict=False),
     patch=Shape(VehiclePatch, strict=False),
-    required=frozenset({"brand", "maxPassengers", "licensePlate", "type", "status", "location"}),
-    defaults={"origin": "dispatchapi"},
+    required=frozenset({"brand", "maxPassengers", "licensePlate", "type", "status", "location", "wheelchair"}),
+    defaults={"origin": "dispatchapi", "wheelchair": False},
     kept=("status", "location", "formattedLicensePlate", "healthChecked"),
     status="state",
 )
@@ -271,6 +273,7 @@ def rendered(kind: Kind, entry: Entry) -> dict[str, Any]:
             value = encode(kind.references[name], value)
         shown[name] = value
     if kind is VEHICLE:
+        shown["wheelchair"] = entry.values["wheelchair"] or None  # ours: not in answers that the document shows
         shown["status"] = {"state": entry.values["state"], **entry.document.get("status", {})}
     shown |= {"id": encode(kind.id, entry.id), "created": entry.created_at, "modified": entry.changed_at}
     if kind.expires:

@@ -13,6 +13,7 @@ from cabstand.core.dispatch import service as dispatch
 from cabstand.core.errors import NotAllowed, NotFound
 from cabstand.core.rides import service as rides
 from cabstand.core.rides.model import Actor, PolicyName, RideState
+from cabstand.core.rides.statements import DRIVING
 from cabstand.core.rides.views import RideView, Role
 from cabstand.doors.dispatchapi import documents, filters, patch, register_routes, render, steps, wire
 from cabstand.doors.dispatchapi.auth import access as access_of
@@ -125,6 +126,8 @@ async def _plain_step(
     if message.status is UNSET or len(raw) != 1:
         return None
     to, here = patch.target(message.status), services(request)
+    if to not in DRIVING:
+        return None
     for role in Role if access.kind is CredentialKind.DISPATCH else (Role.BOOKER,):
         by = patch.speaker(access, role, message.status)
         async with here.database.connection() as connection:

@@ -12,6 +12,7 @@ from cabstand.core.database import Connection
 from cabstand.core.dispatch import service as dispatch
 from cabstand.core.errors import NotAllowed, Raced
 from cabstand.core.fleet import service as fleet
+from cabstand.core.fleet.tracking import service as tracking
 from cabstand.core.quotes import service as quotes
 from cabstand.core.quotes.estimate import straight_line
 from cabstand.core.quotes.model import Known
@@ -105,9 +106,13 @@ async def change(
 async def _correct(
     connection: Connection, access: Access, view: RideView, document: Mapping[str, Any], *, now: datetime
 ) -> None:
-    """Another price or length of a trip that was settled already makes new receipts (design 3.8)."""
-    known = prices.known(document)
-    if known != prices.known(view.document):
+    """Another price or length of a trip that was settled already makes new receipts (design 3.8).
+
+    What its driver told or was measured still goes before what its booker says of its length.
+    """
+    booked = prices.known(document)
+    if booked != prices.known(view.document):
+        known = await tracking.known(connection, view.id, booked)
         await quotes.correct(connection, access.environment, view.id, known, straight_line, now=now)
 
 

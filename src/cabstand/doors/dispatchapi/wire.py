@@ -173,6 +173,7 @@ class VehicleMessage(msgspec.Struct):
     model: Short | None = None
     formattedLicensePlate: Short | None = None
     healthChecked: bool | None = None
+    wheelchair: bool | None = None  # ours: the document has no word for it
 
 
 class DriverMessage(msgspec.Struct):
@@ -272,6 +273,11 @@ def rider(passenger: Passenger | None) -> Rider | None:
     )
 
 
+def wheelchair(meta: RideMeta | None) -> bool:
+    """Whether the car must take one."""
+    return bool(meta and meta.wheelchair)
+
+
 def booking(message: NewRide) -> Booking:
     """POST /rides as a booking."""
     pickup = place(message.departure)
@@ -282,6 +288,7 @@ def booking(message: NewRide) -> Booking:
         pickup=pickup,
         dropoff=place(message.destination),
         vehicle_class=message.vehicleType,
+        wheelchair=wheelchair(message.meta),
         note=message.note,
         flight_number=message.flightNumber,
         language=message.language,

@@ -38,7 +38,8 @@ DOOR = Door(
         "choose_company": "you drive for several companies: say for which",
         "conflict": "there is one like that already",
         "raced": "somebody else changed the same thing at the same moment; try again",
-        "too_many": "too many codes for this phone, or wrong ones for this ride; `Retry-After` says when to try again",
+        "too_many": "too many codes for this phone or from this address, or wrong ones for this ride; "
+        "`Retry-After` says when to try again",
         "unavailable": "the exchange has lost its database for a moment; try again",
         "internal": "a fault of ours; it was logged",
     },

@@ -143,6 +143,22 @@ class Day(Rides):
     earnings: list[Money]
 
 
+class TracePoint(msgspec.Struct):
+    """Where the car was."""
+
+    at: Date
+    lat: float
+    lng: float
+
+
+class Trace(msgspec.Struct, kw_only=True):
+    """Where the ride's car drove since its driver got it: a page of it."""
+
+    points: list[TracePoint]
+    driven_metres: int | UnsetType = UNSET
+    next: Date | UnsetType = UNSET
+
+
 class Offer(msgspec.Struct, kw_only=True):
     """A ride that the driver is asked to drive."""
 

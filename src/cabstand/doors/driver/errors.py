@@ -29,6 +29,9 @@ ERRORS: Final[Mapping[type[core.CoreError], tuple[int, str]]] = {
     core.KeyUsedForAnother: (409, "conflict"),
     core.AlreadyThere: (409, "conflict"),
     core.Raced: (409, "raced"),
+    # Of companies' staff and rides: never said here.
+    core.Mistaken: (409, "conflict"),
+    core.MayNotBook: (409, "conflict"),
     core.TooMany: (429, "too_many"),
 }
 _HTTP: Final[Mapping[int, tuple[str, str]]] = {

@@ -99,6 +99,14 @@ COMPLETED: Final[dict[str, Any]] = {
     "ended_at": "2030-05-14T06:39:02.118Z",
     "fare": {"amount": 6787, "currency": "EUR"},
 }
+TRACE: Final[dict[str, Any]] = {
+    "points": [
+        {"at": "2030-05-14T06:17:20.000Z", "lat": 52.3752312, "lng": 4.9000954},
+        {"at": "2030-05-14T06:17:30.000Z", "lat": 52.3747108, "lng": 4.8991207},
+    ],
+    "driven_metres": 15902,
+    "next": "2030-05-14T06:17:30.000000Z",
+}
 NO_SHOW: Final[dict[str, Any]] = {**ARRIVED, "state": "no_show", "ended_at": "2030-05-14T06:20:01.550Z"}
 HAND_BACK: Final = {"reason": "vehicle"}
 HANDED_BACK: Final[dict[str, Any]] = {**APPROACHING, "state": "handed_back", "passenger": {"first_name": "John"}}

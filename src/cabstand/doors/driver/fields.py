@@ -69,7 +69,14 @@ FIELDS: Final[Mapping[str, str]] = {
     "vehicle_class": "The class of vehicle that was asked for.",
     "note": "For the driver.",
     "fare": "What you are paid, once it has ended and a price is known.",
-    "distance_metres": "Length of the trip, as it is estimated; once it has ended, what was driven by your positions.",
+    "distance_metres": (
+        "Length of the trip, as it is estimated; once it has ended, what you told, else what was driven by your "
+        "positions."
+    ),
+    "points": "By time, each time once.",
+    "TracePoint.at": "When the car was there.",
+    "driven_metres": "With the passenger on board, by the whole trace, whatever was told; left out if it does not say.",
+    "next": "There are later points: ask again with this as `after`. Left out at the end.",
     "assigned_at": "When you said yes.",
     "arrived_at": "When you arrived at the pickup.",
     "boarded_at": "When the passenger got in.",

@@ -51,7 +51,11 @@ SIGN_IN: Final = (
         refusals=(
             *BODY,
             invalid("phone"),
-            no("One code in 30 seconds and five in an hour go to a phone; `Retry-After` says when.", core.TooMany(30)),
+            no(
+                "One code in 30 seconds and five in an hour go to a phone, and 100 in an hour are asked for from one "
+                "address; `Retry-After` says when.",
+                core.TooMany(30),
+            ),
             AWAY,
         ),
     ),
@@ -71,6 +75,10 @@ SIGN_IN: Final = (
             *BODY,
             invalid("code"),
             no("The code is wrong, was used, is too old, or was tried too often.", core.WrongCode()),
+            no(
+                "Thirty codes from your address were wrong in an hour: none is heard until it is over.",
+                core.TooMany(900),
+            ),
             no(
                 "The code is right, and you drive for several companies: send it again with one of these.",
                 core.ChooseCompany([("canal-cabs", "Canal Cabs"), ("dam-taxi", "Dam Taxi")]),
@@ -144,7 +152,10 @@ SHIFTS: Final = (
         path="/shift",
         summary="End the shift",
         handler=routes.end_shift,
-        about=("Offers that were made to you alone are declined. Rides that you have reserved stay yours.",),
+        about=(
+            "Offers that were made to you alone are declined. Rides that you have reserved stay yours. A shift that "
+            "was forgotten is ended after twelve hours without a position, unless a ride is due.",
+        ),
         answer=answers.Shift,
         answered=examples.ENDED_SHIFT,
         refusals=(*TOKEN, NOT_ON_SHIFT, no("You have a ride that is due.", core.OnARide()), RACED),

@@ -3,6 +3,7 @@
 from typing import Final
 
 from cabstand.core import errors as core
+from cabstand.core.fleet.tracking.model import MOST_POINTS
 from cabstand.doors.base import Operation, Parameter
 from cabstand.doors.driver import answers, examples, routes_rides, wire
 from cabstand.doors.driver.refusing import (
@@ -115,6 +116,37 @@ RIDES: Final = (
         refusals=(*TOKEN, unknown("ride")),
     ),
     Operation(
+        method="GET",
+        path="/rides/{id}/trace",
+        summary="Show where you drove for a ride",
+        handler=routes_rides.trace,
+        takes_id=True,
+        about=(
+            "By the positions that were believed, from when you got the ride to its end; also while it goes on. It is "
+            "kept as it is, whatever length was told at the end.",
+        ),
+        parameters=(
+            _RIDE,
+            Parameter(
+                name="after",
+                place="query",
+                about="Only points later than that; for the pages after the first.",
+                schema={"type": "string", "format": "date-time"},
+                example="2030-05-14T06:17:30.000000Z",
+            ),
+            Parameter(
+                name="limit",
+                place="query",
+                about="At most so many points.",
+                schema={"type": "integer", "minimum": 1, "maximum": MOST_POINTS},
+                example=MOST_POINTS,
+            ),
+        ),
+        answer=answers.Trace,
+        answered=examples.TRACE,
+        refusals=(*TOKEN, unknown("ride"), invalid("after", ProblemKind.TYPE_DATE)),
+    ),
+    Operation(
         method="POST",
         path="/rides/{id}/approaching",
         summary="Set off to the pickup",
@@ -165,8 +197,9 @@ RIDES: Final = (
         handler=routes_rides.completed,
         takes_id=True,
         about=(
-            "What you measured is what it is priced by, where no price was agreed. All of it may be left out: then the "
-            "way is that of your positions since the passenger got in, and the time that since then.",
+            "What you measured is what it is priced by, where no price was agreed, and what is shown of its length. "
+            "All of it may be left out: then the way is that of your positions since the passenger got in, and the "
+            "time that since then. Your positions are kept as they were, for disputes.",
         ),
         parameters=(_RIDE,),
         body=wire.Completion,

@@ -3,6 +3,7 @@
 from typing import Any
 
 from cabstand.core.fleet.live import Report
+from cabstand.core.fleet.tracking.model import RideTrace
 from cabstand.core.fleet.views import Day, DriverOffer, DriverRide, Profile, Shift, Vehicle
 from cabstand.core.money import Money
 from cabstand.core.places import Place
@@ -84,6 +85,17 @@ def ride(view: DriverRide, *, lost: bool = False) -> dict[str, Any]:
         told["fare"] = _money(view.fare)
     if view.metres is not None:
         told["distance_metres"] = view.metres
+    return told
+
+
+def trace(trace: RideTrace) -> dict[str, Any]:
+    """A page of where a ride's car drove. `next` is exact to the microsecond, which the times of points are not."""
+    points = [{"at": point.at, "lat": point.lat, "lng": point.lng} for point in trace.points]
+    told: dict[str, Any] = {"points": points}
+    if trace.metres is not None:
+        told["driven_metres"] = trace.metres
+    if trace.more:
+        told["next"] = trace.points[-1].at.isoformat(timespec="microseconds").replace("+00:00", "Z")
     return told
 
 

@@ -13,6 +13,7 @@ from cabstand.core.errors import DriverNotAsked, NotFound, NotOnShift, OfferOver
 from cabstand.core.fleet import driving, shifts, sign_in
 from cabstand.core.fleet.live import Fleet, Report, Track
 from cabstand.core.fleet.views import Shift
+from cabstand.core.messages.store import WAKES
 from cabstand.doors.driver import auth, render, wire
 from cabstand.doors.edge import Services, command, services
 from cabstand.doors.problems import ProblemKind
@@ -28,15 +29,23 @@ def _phone(text: str) -> str:
     return number
 
 
+def _address(request: Request) -> str | None:
+    """Where the call comes from; behind a trusted proxy, where it came to that from."""
+    return request.client.host if request.client else None
+
+
 async def send_code(request: Request) -> Response:
     """POST /codes."""
     here, message = services(request), decode(await read_body(request), wire.CODE_REQUEST)
     phone, environment = _phone(message.phone), Environment(message.environment)
+    async with here.database.connection() as connection:
+        await sign_in.count_asking(connection, _address(request), now=here.clock())
 
     async def send(connection: Connection) -> None:
         await sign_in.send_code(connection, phone, environment, message.company, now=here.clock())
 
     await command(here.database, send)
+    here.database.wake(WAKES)  # the driver waits for it
     return json_response({"expires_in": int(sign_in.LASTS.total_seconds())}, 202)
 
 
@@ -45,7 +54,7 @@ async def open_session(request: Request) -> Response:
     here, message = services(request), decode(await read_body(request), wire.SIGN_IN)
     phone, environment, now = _phone(message.phone), Environment(message.environment), here.clock()
     async with here.database.connection() as connection:
-        tried = await sign_in.try_code(connection, phone, environment, message.code, now=now)
+        tried = await sign_in.try_code(connection, phone, environment, message.code, address=_address(request), now=now)
 
     async def enter(connection: Connection) -> dict[str, object]:
         session = await sign_in.open_session(connection, tried, message.company, now=now)

@@ -10,6 +10,7 @@ from cabstand.core.database import Connection
 from cabstand.core.errors import NotFound
 from cabstand.core.fleet import driving
 from cabstand.core.fleet.live import Fleet
+from cabstand.core.fleet.tracking import service as tracking
 from cabstand.core.fleet.tracking.meter import Meter
 from cabstand.core.fleet.views import DriverOffer, DriverRide
 from cabstand.core.quotes.model import Known
@@ -96,6 +97,18 @@ async def read_ride(request: Request) -> Response:
     here, access, id = services(request), await auth.driver(request), _id(request)
     async with here.database.connection() as connection:
         return json_response(render.ride(await driving.ride(connection, access, id, now=here.clock())))
+
+
+async def trace(request: Request) -> Response:
+    """GET /rides/{id}/trace."""
+    here, access, id = services(request), await auth.driver(request), _id(request)
+    after, limit = wire.after(request.query_params), wire.limit(request.query_params)
+    fleet: Fleet = here.fleet
+    async with here.database.connection() as connection:
+        found = await tracking.ride_trace(
+            connection, access, id, after=after, limit=limit, unwritten=fleet.tracker.unwritten(id)
+        )
+    return json_response(render.trace(found))
 
 
 async def _step(

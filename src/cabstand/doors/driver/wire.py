@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from cabstand.core.fleet.live import Track
+from cabstand.core.fleet.tracking.model import MOST_POINTS
 from cabstand.core.quotes.model import Known, LineKind
 from cabstand.doors import wire
 from cabstand.doors.problems import MESSAGES, Problem, ProblemKind
@@ -17,6 +18,7 @@ EnvironmentWord = Literal["live", "sandbox"]
 Phone = Annotated[str, Meta(min_length=4, max_length=32, pattern=r"^\+[0-9 ()./-]+$")]
 Slug = Annotated[str, Meta(min_length=1, max_length=100)]
 Whole = Annotated[int, Meta(ge=0)]
+Moment = Annotated[datetime, Meta(tz=True)]
 Degrees = Annotated[float, Meta(ge=-1, le=360)]
 Measure = Annotated[float, Meta(ge=-1, le=100_000)]
 Reason = Literal["vehicle", "accident", "too_far", "passenger", "personal", "other"]
@@ -212,6 +214,25 @@ def seconds_to_wait(query: Mapping[str, str]) -> int:
         raise problem("wait", ProblemKind.TYPE_INTEGER, text)
     if int(text) > LONGEST_WAIT:
         raise problem("wait", ProblemKind.TOO_LARGE, text, f"is at most {LONGEST_WAIT}")
+    return int(text)
+
+
+def after(query: Mapping[str, str]) -> datetime | None:
+    """`after` of the query, None without one. Raises Invalid."""
+    text = query.get("after")
+    if text is None:
+        return None
+    try:
+        return msgspec.convert(text, Moment)
+    except msgspec.ValidationError:
+        raise problem("after", ProblemKind.TYPE_DATE, text, "must be a time: 2030-05-14T06:10:00Z") from None
+
+
+def limit(query: Mapping[str, str]) -> int:
+    """`limit` of the query. Raises Invalid."""
+    text = query.get("limit", str(MOST_POINTS))
+    if not (text.isascii() and text.isdecimal()) or len(text) > 5 or not 1 <= int(text) <= MOST_POINTS:
+        raise problem("limit", ProblemKind.TYPE_INTEGER, text, f"must be a whole number from 1 to {MOST_POINTS}")
     return int(text)
 
 

@@ -1,9 +1,12 @@
-"""One attempt to deliver: a POST to a guarded target, and its outcome in plain words."""
+"""One request to a guarded target, and its outcome in plain words: an attempt to deliver, or a call for an answer."""
 
+import base64
 import hashlib
 import hmac
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import version
 from ssl import SSLError
 from types import TracebackType
@@ -12,14 +15,16 @@ from typing import Final, Self
 import aiohttp
 from yarl import URL
 
+from cabstand.core.events.calls import Call, Reply, start_of_answer
 from cabstand.core.events.model import RetryPolicy, Speaker
+from cabstand.infra.deliveries.store import Delivery
 from cabstand.infra.deliveries.targets import Guard, TargetRefused, check_url
 from cabstand.infra.log import logger
 
 LONGEST_ANSWER: Final = 65536
-KEPT_OF_ANSWER: Final = 2048
 # Shorter than servers commonly keep a silent connection: a POST into one that is just being closed fails.
 _KEEPALIVE_SECONDS: Final = 1.5
+_ANY_2XX: Final = RetryPolicy(waits=())
 _log = logger("deliveries")
 
 
@@ -30,7 +35,7 @@ class Outcome:
     error: str | None
     status: int | None = None  # None: no answer came
     answer_length: int | None = None  # at most LONGEST_ANSWER: no more is read
-    answer_start: str | None = None  # only from a public target
+    answer_start: str | None = None  # only from a public target, or where somebody waits for it
 
 
 @dataclass(slots=True)
@@ -38,6 +43,7 @@ class _Answer:
     """As far as it has come in."""
 
     status: int | None = None
+    media: str = ""
     body: bytes = b""
 
 
@@ -66,51 +72,86 @@ class Client:
         await self._session.close()
         await self._guard.close()
 
-    async def post(self, url: str, body: bytes, speaker: Speaker, secret: bytes | None) -> Outcome:
-        """Send the bytes once. Never raises for anything the target or the network does."""
+    async def deliver(self, url: str, delivery: Delivery, speaker: Speaker, secret: bytes | None) -> Outcome:
+        """Send the bytes of a delivery once. Never raises for anything the target or the network does.
+
+        What is answered to a call, about which somebody wants to hear, is kept wherever it comes from.
+        """
         answer = _Answer()
+        policy = speaker.policy(delivery.kind)
         try:
-            target = check_url(url, allow_loopback=self._guard.allow_loopback)
-            await self._exchange(target, body, self._headers(body, speaker, secret), speaker.retry, answer)
+            target = check_url(url + delivery.path, allow_loopback=self._guard.allow_loopback)
+            headers = self._headers(delivery.body, speaker, secret, delivery.environment)
+            await self._exchange(delivery.method, target, delivery.body, headers, policy.timeout, answer)
         except Exception as error:
-            return Outcome(error=_explained(error, speaker.retry), status=answer.status)
-        start = start_of_answer(answer.body) if answer.body and self._guard.is_public(target) else None
+            return Outcome(error=_explained(error, policy.timeout), status=answer.status)
+        kept = delivery.answer_job is not None or self._guard.is_public(target)
         return Outcome(
-            error=_verdict(answer, speaker.retry),
+            error=_verdict(answer, policy),
             status=answer.status,
             answer_length=len(answer.body),
-            answer_start=start,
+            answer_start=start_of_answer(answer.body) if answer.body and kept else None,
+        )
+
+    async def call(self, call: Call) -> Reply:
+        """Make one call whose answer is waited for. Never raises for anything the target or the network does."""
+        answer, timeout, start = _Answer(), timedelta(seconds=call.seconds), time.perf_counter()
+        error = None
+        try:
+            target = check_url(call.url, allow_loopback=self._guard.allow_loopback)
+            headers = self._own_headers(call.body) | dict(call.headers)
+            await self._exchange(call.method, target, call.body, headers, timeout, answer, call.longest)
+            if len(answer.body) > call.longest:
+                error = f"answered more than {call.longest} bytes"
+        except Exception as failure:
+            error = _explained(failure, timeout)
+        return Reply(
+            error=error or _verdict(answer, _ANY_2XX),
+            status=answer.status,
+            media=answer.media,
+            body=answer.body[: call.longest],
+            milliseconds=round((time.perf_counter() - start) * 1000),
         )
 
     async def _exchange(
-        self, target: URL, body: bytes, headers: Mapping[str, str], policy: RetryPolicy, answer: _Answer
+        self,
+        method: str,
+        target: URL,
+        body: bytes,
+        headers: Mapping[str, str],
+        lasts: timedelta,
+        answer: _Answer,
+        longest: int = LONGEST_ANSWER - 1,
     ) -> None:
-        timeout = aiohttp.ClientTimeout(total=policy.timeout.total_seconds(), ceil_threshold=3600)
-        async with self._session.post(
-            target, data=body, headers=headers, allow_redirects=False, timeout=timeout
+        """Reads one byte more than `longest` at most."""
+        limit = aiohttp.ClientTimeout(total=lasts.total_seconds(), ceil_threshold=3600)
+        async with self._session.request(
+            method, target, data=body or None, headers=headers, allow_redirects=False, timeout=limit
         ) as response:
-            answer.status = response.status
-            while len(answer.body) < LONGEST_ANSWER and (chunk := await response.content.readany()):
+            answer.status, answer.media = response.status, response.content_type
+            while len(answer.body) <= longest and (chunk := await response.content.readany()):
                 answer.body += chunk
-            if len(answer.body) >= LONGEST_ANSWER:
-                answer.body = answer.body[:LONGEST_ANSWER]
+            if len(answer.body) > longest:
+                answer.body = answer.body[: longest + 1]
                 response.close()  # else the rest would be read before the connection is used again
 
-    def _headers(self, body: bytes, speaker: Speaker, secret: bytes | None) -> dict[str, str]:
+    def _own_headers(self, body: bytes) -> dict[str, str]:
+        headers = {"User-Agent": self._user_agent, "Accept-Encoding": "identity"}
+        return {"Content-Type": "application/json", **headers} if body else headers
+
+    def _headers(self, body: bytes, speaker: Speaker, secret: bytes | None, environment: str) -> dict[str, str]:
         headers = {
-            "Content-Type": "application/json",
-            "User-Agent": self._user_agent,
-            "Accept-Encoding": "identity",
+            **self._own_headers(body),
             **speaker.headers,
+            **speaker.environment_headers.get(environment, {}),
         }
+        if secret is not None and speaker.basic:
+            headers["Authorization"] = f"Basic {base64.b64encode(secret).decode()}"
+        if secret is not None and speaker.authorization:
+            headers["Authorization"] = secret.decode()
         if secret is not None and speaker.signature is not None:
             headers[speaker.signature] = f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}"
         return headers
-
-
-def start_of_answer(body: bytes) -> str:
-    """The part of an answer that is kept, as text that the database can hold."""
-    return body[:KEPT_OF_ANSWER].decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _verdict(answer: _Answer, policy: RetryPolicy) -> str | None:
@@ -124,14 +165,14 @@ def _verdict(answer: _Answer, policy: RetryPolicy) -> str | None:
     return None
 
 
-def _explained(error: Exception, policy: RetryPolicy) -> str:
+def _explained(error: Exception, timeout: timedelta) -> str:
     """Our own words: those of the network library name addresses inside our network."""
     cause = getattr(error, "os_error", error)
     if isinstance(cause, TargetRefused):
         return f"not called: {cause}"
     match error:
         case TimeoutError():
-            return f"no complete answer within {policy.timeout.total_seconds():g} s"
+            return f"no complete answer within {timeout.total_seconds():g} s"
         case aiohttp.ClientConnectorDNSError():
             return "the host name could not be resolved"
         case aiohttp.ClientConnectorCertificateError():

@@ -9,8 +9,9 @@ from cabstand.core.database import Connection
 from cabstand.core.errors import NotFound
 
 _LINE: Final = """
-    SELECT d.id, d.environment, t.name AS tenant, s.url, d.door, d.event_id, d.kind, d.state, d.attempts, d.created_at,
-           d.next_at
+    SELECT d.id, d.environment, t.name AS tenant,
+        CASE WHEN d.path LIKE 'http%' THEN d.path ELSE s.url || d.path END AS url,
+        d.door, d.event_id, d.kind, d.state, d.attempts, d.created_at, d.next_at
     FROM deliveries d JOIN tenants t ON t.id = d.tenant_id JOIN destinations s ON s.id = d.destination_id
 """
 _LIST: Final = f"""{_LINE}

@@ -1,4 +1,7 @@
-"""The order in which one destination's deliveries are tried: first attempts of a subject one after the other."""
+"""The order in which one destination's deliveries are tried: first attempts of a subject one after the other.
+
+Of calls whose answers count, retries too: what is called off must not be overtaken by what it calls off.
+"""
 
 from collections import deque
 from collections.abc import Iterable
@@ -6,6 +9,10 @@ from collections.abc import Iterable
 from cabstand.infra.deliveries.store import Delivery
 
 Key = tuple[str, int]
+
+
+def _in_turn(delivery: Delivery) -> bool:
+    return delivery.attempts == 0 or delivery.answer_job is not None
 
 
 class Queue:
@@ -23,7 +30,7 @@ class Queue:
         """In order of id. A retry is ready at once, a first attempt when those before it of its subject are over."""
         for delivery in deliveries:
             key = (delivery.subject, delivery.subject_id)
-            if delivery.attempts == 0:
+            if _in_turn(delivery):
                 if (line := self._behind.get(key)) is not None:
                     line.append(delivery)
                     continue
@@ -36,7 +43,7 @@ class Queue:
 
     def over(self, delivery: Delivery) -> None:
         """Its attempt has ended, however: the next first attempt of its subject may go."""
-        if delivery.attempts:
+        if not _in_turn(delivery):
             return
         key = (delivery.subject, delivery.subject_id)
         line = self._behind[key]

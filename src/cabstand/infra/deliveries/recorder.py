@@ -47,6 +47,8 @@ class Recorder:
                 raise
             for attempt, taken in batch:
                 taken.discard(attempt.delivery_id)
+            if any(attempt.heard for attempt, _ in batch):
+                self._pool.wake("jobs")
 
     async def run(self) -> None:
         """Write until cancelled; while the database is away, try again every second."""

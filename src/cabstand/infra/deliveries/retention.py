@@ -1,9 +1,10 @@
-"""What is deleted every night, a slice at a time: old deliveries, idempotency keys, messages."""
+"""What is deleted every night, a slice at a time: old deliveries, idempotency keys, messages, sandbox rides."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cabstand.core.database import Connection
+from cabstand.infra import expiry
 from cabstand.infra.jobs import Job, again
 
 NIGHTLY: Final = "nightly"  # the job's kind
@@ -17,6 +18,11 @@ _AGES: Final = {
     "SELECT id FROM messages WHERE created_at < $1 ORDER BY created_at LIMIT $2))": timedelta(days=30),
     "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY("
     "SELECT ctid FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2))": timedelta(hours=24),
+    "DELETE FROM access_tokens WHERE token_hash = ANY (ARRAY("
+    "SELECT token_hash FROM access_tokens WHERE expires_at < $1 ORDER BY expires_at LIMIT $2))": timedelta(),
+    # longer than a fleet may still correct the price of an order
+    "DELETE FROM fleet_calls WHERE ctid = ANY (ARRAY("
+    "SELECT ctid FROM fleet_calls WHERE created_at < $1 ORDER BY created_at LIMIT $2))": timedelta(days=10),
 }
 
 
@@ -26,7 +32,8 @@ async def delete_old(connection: Connection, now: datetime, *, limit: int = SLIC
     for statement, age in _AGES.items():
         deleted = int((await connection.execute(statement, now - age, limit)).split()[1])
         more = more or deleted == limit
-    return more
+    rides = min(limit, expiry.SLICE)
+    return await expiry.delete_sandbox_rides(connection, now, limit=rides) == rides or more
 
 
 async def nightly(connection: Connection, job: Job, now: datetime) -> None:

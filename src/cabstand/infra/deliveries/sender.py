@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from cabstand.core.clock import Clock
-from cabstand.core.events.model import Speaker
+from cabstand.core.events.model import RetryPolicy, Speaker
 from cabstand.infra.db import Pool
 from cabstand.infra.deliveries import store
 from cabstand.infra.deliveries.held import Held
@@ -185,9 +185,10 @@ class Sender:
             if not held.may_send:
                 return
             at, start = self._clock(), time.perf_counter()
-            outcome = await self._client.post(held.url, delivery.body, speaker, held.secret)
+            outcome = await self._client.deliver(held.url, delivery, speaker, held.secret)
             seconds = time.perf_counter() - start
-        if outcome.error is None:
+        policy = speaker.policy(delivery.kind)
+        if outcome.error is None or outcome.status in policy.gives_up_at:  # a no is an answer, too
             held.succeeded()
         else:
             held.failed()
@@ -195,7 +196,7 @@ class Sender:
         if self._metrics:
             self._metrics.delivery(delivery.door, "failed" if outcome.error else "delivered", seconds)
         number = delivery.attempts + 1
-        state, wait = _after(delivery, outcome, speaker)
+        state, wait = _after(delivery, outcome, policy)
         self._recorder.add(
             Attempt(
                 delivery_id=delivery.id,
@@ -208,6 +209,7 @@ class Sender:
                 error=outcome.error,
                 answer_length=outcome.answer_length,
                 answer_start=outcome.answer_start,
+                heard=delivery.answer_job is not None and wait is None,
             ),
             held.taken,
         )
@@ -233,11 +235,13 @@ class Sender:
                     each.finish()
 
 
-def _after(delivery: Delivery, outcome: Outcome, speaker: Speaker) -> tuple[str, timedelta | None]:
+def _after(delivery: Delivery, outcome: Outcome, policy: RetryPolicy) -> tuple[str, timedelta | None]:
     """The delivery's state after this attempt, and how long until the next one."""
     if outcome.error is None:
         return "delivered", None
-    waits = speaker.retry.waits
+    if outcome.status in policy.gives_up_at:
+        return "failed", None
+    waits = policy.waits
     made = delivery.attempts - delivery.resent_after
     return ("pending", waits[made]) if made < len(waits) else ("failed", None)
 

@@ -27,13 +27,18 @@ class Delivery:
     """A pending delivery: finished bytes and how often they were tried."""
 
     id: int
+    environment: str
     door: str
     subject: str
     subject_id: int
     event_id: str
+    kind: str
+    method: str
+    path: str  # behind the destination's address
     body: bytes
     attempts: int
     resent_after: int
+    answer_job: str | None  # the kind of job that hears what came of it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +55,7 @@ class Attempt:
     error: str | None
     answer_length: int | None
     answer_start: str | None
+    heard: bool = False  # somebody waits for what came of the delivery
 
 
 _CLAIM: Final = """
@@ -66,7 +72,9 @@ _RENEW: Final = """
     WHERE id = ANY ($1::bigint[]) AND leased_by = $2 AND leased_until IS NOT NULL
     RETURNING id, url, sealed_secret
 """
-_COLUMNS: Final = "id, door, subject, subject_id, event_id, body, attempts, resent_after"
+_COLUMNS: Final = (
+    "id, environment, door, subject, subject_id, event_id, kind, method, path, body, attempts, resent_after, answer_job"
+)
 # First attempts are due at once and go strictly by id, whatever the clocks of those who queued them said.
 # BETWEEN $1 AND $1 and not equality: with that, the planner may take the primary key for the order, and walk through
 # all that was ever delivered.
@@ -80,7 +88,8 @@ _LOAD: Final = f"""
         AND id <> ALL ($3::bigint[])
      ORDER BY destination_id, next_at LIMIT $4)
 """
-# The number guards: if our lease ran out and another sender has recorded this attempt, ours does not count.
+# The number guards: if our lease ran out and another sender has recorded this attempt, ours does not count. Whoever
+# waits for what came of a delivery hears of it by a job, once it is over.
 _RECORD: Final = """
     WITH result AS (
         SELECT * FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::timestamptz[], $5::timestamptz[],
@@ -89,7 +98,11 @@ _RECORD: Final = """
     changed AS (
         UPDATE deliveries d SET state = r.state, attempts = r.number, next_at = r.next_at FROM result r
         WHERE d.id = r.id AND d.state = 'pending' AND d.attempts = r.number - 1
-        RETURNING d.id)
+        RETURNING d.id, d.environment, d.state, d.answer_job),
+    heard AS (
+        INSERT INTO jobs (environment, kind, subject_id, due_at)
+        SELECT c.environment, c.answer_job, c.id, r.at FROM changed c JOIN result r USING (id)
+        WHERE c.answer_job IS NOT NULL AND c.state <> 'pending')
     INSERT INTO delivery_attempts
         (delivery_id, number, at, milliseconds, status, error, answer_length, answer_start)
     SELECT r.id, r.number, r.at, r.milliseconds, r.status, r.error, r.answer_length, r.answer_start

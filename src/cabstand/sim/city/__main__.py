@@ -6,10 +6,6 @@ Ends on SIGTERM or SIGINT, and when its standard input ends: a parent that dies 
 import argparse
 import asyncio
 import contextlib
-import logging
-import os
-import signal
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +14,7 @@ import msgspec
 import structlog
 import uvloop
 
+from cabstand.sim.child import log_to_standard_error, over
 from cabstand.sim.city.door import session
 from cabstand.sim.city.driver import Driver
 from cabstand.sim.city.fleet import at_work, keep_tokens, kept_tokens, phones_in
@@ -42,7 +39,7 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
 
 async def _drive(asked: argparse.Namespace, credentials: Mapping[str, Any]) -> None:
     tokens = asked.tokens or asked.credentials.with_name(TOKENS)
-    over = _over(watch_stdin=not asked.no_stdin)
+    end = over(watch_stdin=not asked.no_stdin)
     async with session() as http:
         world = World(
             http=http,
@@ -54,28 +51,9 @@ async def _drive(asked: argparse.Namespace, credentials: Mapping[str, Any]) -> N
         drivers = [Driver(world, phone, company=company) for phone, company in phones_in(credentials)[: asked.drivers]]
         async with at_work(world, drivers):
             reporting = asyncio.create_task(_report(world, drivers, tokens))
-            await over.wait()
+            await end.wait()
             reporting.cancel()
         keep_tokens(tokens, world.tokens)
-
-
-def _over(*, watch_stdin: bool) -> asyncio.Event:
-    """Set when we are to end."""
-    over, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, over.set)
-    if watch_stdin:
-
-        def read() -> None:
-            if not os.read(sys.stdin.fileno(), 4096):
-                loop.remove_reader(sys.stdin.fileno())
-                over.set()
-
-        try:
-            loop.add_reader(sys.stdin.fileno(), read)
-        except (OSError, ValueError):  # a plain file, as in `< /dev/null`: nobody is at its other end
-            log.debug("standard input cannot be watched")
-    return over
 
 
 async def _report(world: World, drivers: Sequence[Driver], tokens: Path) -> None:
@@ -93,24 +71,9 @@ async def _report(world: World, drivers: Sequence[Driver], tokens: Path) -> None
             log.info("simulated drivers", area="city", on_shift=on_shift, rides=now[0], lost_connections=now[1])
 
 
-def _log_to_standard_error() -> None:
-    """As the exchange does whose child we are: for people on a terminal, else a JSON object a line."""
-    people = sys.stderr.isatty()
-    structlog.configure(
-        processors=[
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.add_log_level,
-            *([] if people else [structlog.processors.format_exc_info]),
-            structlog.dev.ConsoleRenderer() if people else structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-
-
 def main(given: Sequence[str] | None = None) -> None:
     """Run the program."""
-    _log_to_standard_error()
+    log_to_standard_error()
     asked = _arguments(given)
     credentials = msgspec.json.decode(asked.credentials.read_bytes())
     if asked.drivers > 0:

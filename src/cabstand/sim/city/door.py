@@ -34,6 +34,7 @@ class Door:
     http: aiohttp.ClientSession
     base_url: str  # without a slash at its end
     authorization: str | None = None
+    header: str = "Authorization"  # in which it is sent
 
     async def call(
         self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None, **query: str
@@ -41,7 +42,7 @@ class Door:
         """The body of the answer; None for an empty one. Raises Refused, or one of AWAY."""
         sent = dict(headers or {})
         if self.authorization:
-            sent["Authorization"] = self.authorization
+            sent[self.header] = self.authorization
         data = None
         if body is not None:
             sent["Content-Type"] = "application/json"
@@ -66,8 +67,7 @@ def _answer(response: aiohttp.ClientResponse, content: bytes) -> Any:
         body = None
     if response.status < 400:
         return body
-    error = body.get("error") if isinstance(body, dict) else None
-    error = error if isinstance(error, dict) else {}
+    error = _error(body)
     after = response.headers.get("Retry-After", "")
     raise Refused(
         response.status,
@@ -76,3 +76,11 @@ def _answer(response: aiohttp.ClientResponse, content: bytes) -> Any:
         body,
         float(after) if after.isdigit() else None,
     )
+
+
+def _error(body: Any) -> Mapping[str, Any]:
+    """What was wrong, in whichever form the door says it; of several things the first."""
+    if not isinstance(body, dict):
+        return {}
+    found = body.get("error") or next(iter(body.get("errors") or []), body)
+    return found if isinstance(found, dict) else {}

@@ -26,6 +26,7 @@ class City:
     tenant: str  # a company of the demonstration
     drivers_from: int  # phone numbers of hired drivers: this plus a number
     riders_from: int
+    staffed: bool = False  # whether a company there books for its staff, at the corp99 door
 
 
 CITIES: Final = (
@@ -54,6 +55,7 @@ CITIES: Final = (
         tenant="frota-paulista",
         drivers_from=55_11_955_700_000,
         riders_from=55_11_945_000_000,
+        staffed=True,
     ),
 )
 

@@ -74,6 +74,7 @@ class Riders:
 
     async def _book(self, rider: Rider) -> None:
         wish = Wish(
+            number=rider.number,
             reference=f"sim-{self.run}-{rider.number}",
             pickup=rider.trip.pickup,
             dropoff=rider.trip.dropoff,

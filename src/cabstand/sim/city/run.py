@@ -8,9 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import aiohttp
+
 from cabstand.sim.city import audit
 from cabstand.sim.city.choices import DriverHabits, RiderHabits
-from cabstand.sim.city.demand import Stage
+from cabstand.sim.city.corp99 import PREFIX as CORP99
+from cabstand.sim.city.corp99 import Corp99, Staff
+from cabstand.sim.city.demand import DemandDoor, Several, Stage
 from cabstand.sim.city.dispatchapi import PREFIX, DispatchApi, hire
 from cabstand.sim.city.door import AWAY, Door, Refused, session
 from cabstand.sim.city.driver import Driver
@@ -34,10 +38,11 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Keys:
-    """A company's keys at the dispatchapi door."""
+    """A company's keys at the dispatchapi door, and those of another that books for its staff at corp99."""
 
     booking: str
     dispatch: str
+    staff: Staff | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +89,9 @@ async def run(plan: Plan, watch: Watch) -> Report:
             habits=plan.drivers,
             tokens=kept_tokens(plan.tokens),
         )
-        booking = Door(http=http, base_url=plan.base_url + PREFIX, authorization=plan.keys.booking)
         riders = Riders(
             world=world,
-            door=DispatchApi(door=booking, city=plan.city),
+            door=_demand(plan, http),
             city=plan.city,
             run=secrets.token_hex(4),
             habits=plan.riders,
@@ -102,6 +106,16 @@ async def run(plan: Plan, watch: Watch) -> Report:
                 await all_home(drivers)
                 if plan.tokens:
                     keep_tokens(plan.tokens, world.tokens)
+
+
+def _demand(plan: Plan, http: aiohttp.ClientSession) -> DemandDoor:
+    """Where riders book; at each door of those in turn for which there is a key."""
+    booking = Door(http=http, base_url=plan.base_url + PREFIX, authorization=plan.keys.booking)
+    first = DispatchApi(door=booking, city=plan.city)
+    if (staff := plan.keys.staff) is None:
+        return first
+    door = Door(http=http, base_url=plan.base_url + CORP99, authorization=staff.key, header="x-api-key")
+    return Several(doors=(first, Corp99(door=door, staff=staff, city=plan.city)))
 
 
 class _Run:

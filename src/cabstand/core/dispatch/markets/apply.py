@@ -98,5 +98,7 @@ async def write_plans(connection: Connection, tenant_id: int, change: ChangedPla
             channels=list(plan.channels),
             grace_seconds=plan.grace_seconds,
             search_seconds=plan.search_seconds,
+            drivers_seconds=plan.drivers_seconds,
+            own_seconds=plan.own_seconds,
             handed_back_seconds=plan.handed_back_seconds,
         )

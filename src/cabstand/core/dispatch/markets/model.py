@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from cabstand.core.access.model import Environment
+from cabstand.core.dispatch.fleets.model import FLEETS
 from cabstand.core.quotes.geometry import EARTH_METRES, Point
 from cabstand.core.quotes.model import Zone
 
 DRIVERS: Final = "drivers"
-CHANNELS: Final = (DRIVERS,)
-"""Whom a plan can ask: own drivers on shift, of the tenant and of those linked as its supply."""
+CHANNELS: Final = (DRIVERS, FLEETS)
+"""Whom a plan can ask: drivers on shift and partner fleets, of the tenant and of those linked as its supply."""
 _CORNERS_OF_A_CIRCLE: Final = 64
 
 
@@ -26,6 +27,9 @@ class Rules:
     near_metres: int = 300  # from the pickup: the driver is near
     queue_seconds: int = 0  # drivers who end a trip within so many seconds are asked for their next ride; 0: nobody
     exact_types: bool = False  # whether a car of another type than the one asked for will not do
+    price_weight: int = 50  # of a fleet's quote, beside the two below
+    arrival_weight: int = 30
+    acceptance_weight: int = 20  # of how often the fleet says yes
 
     def radius(self, searched_seconds: float) -> float:
         """Metres around the pickup within which a ride looks for its car after so many seconds."""
@@ -54,6 +58,8 @@ class DispatchPlan:
     channels: tuple[str, ...]
     grace_seconds: int = 10
     search_seconds: int = 600
+    drivers_seconds: int = 60  # of the search; only then fleets too
+    own_seconds: int = 0  # of the search; only then drivers of linked companies too
     handed_back_seconds: int = 0
 
 

@@ -24,8 +24,17 @@ _RULES: Final = {
     "widest_metres": (100, 200_000),
     "near_metres": (10, 5_000),
     "queue_seconds": (0, _HOUR),
+    "price_weight": (0, 1000),
+    "arrival_weight": (0, 1000),
+    "acceptance_weight": (0, 1000),
 }
-_TIMES: Final = {"grace_seconds": (0, _HOUR), "search_seconds": (10, 24 * _HOUR), "handed_back_seconds": (0, _HOUR)}
+_TIMES: Final = {
+    "grace_seconds": (0, _HOUR),
+    "search_seconds": (10, 24 * _HOUR),
+    "drivers_seconds": (0, 24 * _HOUR),
+    "own_seconds": (0, 24 * _HOUR),
+    "handed_back_seconds": (0, _HOUR),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +93,10 @@ def plans(tenant: Table, slug: str, doors: Collection[str]) -> dict[Environment,
             table.problem("environments", what)
         times = {name: table.whole(name, *bounds) for name, bounds in _TIMES.items() if table.has(name)}
         plan = DispatchPlan(door=door, channels=table.some_of("channels", CHANNELS), **times)
+        if plan.own_seconds >= plan.search_seconds:
+            table.problem("own_seconds", '"own_seconds" must be less than "search_seconds"')
+        if set(plan.channels) == set(CHANNELS) and plan.drivers_seconds >= plan.search_seconds:
+            table.problem("drivers_seconds", '"drivers_seconds" must be less than "search_seconds"')
         for environment in environments:
             table.once("door", ("plan", slug, environment, door), f"the {environment} plan at {door} of this tenant")
             found[environment] = (*found[environment], plan)

@@ -26,13 +26,15 @@ SET_MARKET = Statement(
         changed_at = excluded.changed_at"""
 )
 PLANS = Statement(
-    """SELECT tenant_id, environment, door, channels, grace_seconds, search_seconds, handed_back_seconds
-    FROM plans WHERE tenant_id = ANY(:tenants) ORDER BY door"""
+    """SELECT tenant_id, environment, door, channels, grace_seconds, search_seconds, drivers_seconds, own_seconds,
+        handed_back_seconds FROM plans WHERE tenant_id = ANY(:tenants) ORDER BY door"""
 )
 FORGET_PLANS = Statement("DELETE FROM plans WHERE tenant_id = :tenant AND environment = :environment")
 SET_PLAN = Statement(
-    """INSERT INTO plans (tenant_id, environment, door, channels, grace_seconds, search_seconds, handed_back_seconds)
-    VALUES (:tenant, :environment, :door, :channels::text[], :grace_seconds, :search_seconds, :handed_back_seconds)"""
+    """INSERT INTO plans (tenant_id, environment, door, channels, grace_seconds, search_seconds, drivers_seconds,
+        own_seconds, handed_back_seconds)
+    VALUES (:tenant, :environment, :door, :channels::text[], :grace_seconds, :search_seconds, :drivers_seconds,
+        :own_seconds, :handed_back_seconds)"""
 )
 
 # Whose lease has run out, or has none. FOR UPDATE waits for a window of the former owner that is being written
@@ -77,6 +79,8 @@ def plan(row: "asyncpg.Record") -> DispatchPlan:
         channels=tuple(row["channels"]),
         grace_seconds=row["grace_seconds"],
         search_seconds=row["search_seconds"],
+        drivers_seconds=row["drivers_seconds"],
+        own_seconds=row["own_seconds"],
         handed_back_seconds=row["handed_back_seconds"],
     )
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cabstand.core.dispatch.markets.model import Market
 from cabstand.core.dispatch.matching import problem as matching
-from cabstand.core.dispatch.matching.problem import ANY_TYPE, Pairs, Problem
+from cabstand.core.dispatch.matching.problem import ANY_TYPE, Codes, Floats, Pairs, Problem
 from cabstand.core.dispatch.rounds.model import Ending, Pair, Planned
 from cabstand.core.fleet.eta import Estimator
 from cabstand.core.fleet.positions import Cars
@@ -64,10 +64,11 @@ def problem_of(
     """The batch of these rides and of who is available in the snapshot."""
     rows = who.rows
     tenants, company = np.unique(cars.tenants[rows], return_inverse=True)
-    bookers = sorted({ride.tenant_id for ride in rides})
-    linked = np.array([[_may(booker, int(tenant), suppliers) for tenant in tenants] for booker in bookers], np.bool_)
+    searched = np.array([ride.searched(now) for ride in rides], np.float64)
+    groups, group = _groups(rides, searched)
+    linked = [[_may(*each, int(tenant), suppliers) for tenant in tenants] for each in groups]
     return Problem(
-        rides=_rides(market, rides, bookers, cars.type_names, now),
+        rides=_rides(market, rides, searched, group, cars.type_names),
         cars=matching.Cars(
             latitude=who.lat,
             longitude=who.lng,
@@ -79,7 +80,7 @@ def problem_of(
             environment=np.zeros(len(rows), np.int32),
             company=company.astype(np.int32),
         ),
-        linked=linked.reshape(len(bookers), len(tenants)),
+        linked=np.array(linked, np.bool_).reshape(len(groups), len(tenants)),
         forbidden=_forbidden(rides, who.drivers, tried),
         hour=now.astimezone(ZoneInfo(market.time_zone)).hour,
         pace=pace,
@@ -99,34 +100,45 @@ def pairs_of(pairs: Pairs, rides: Sequence[Planned], who: Available) -> list[Pai
     ]
 
 
-def _may(booker: int, supplier: int, suppliers: Mapping[int, Collection[int]]) -> bool:
-    return booker == supplier or supplier in suppliers.get(booker, ())
+def _groups(rides: Sequence[Planned], searched: Floats) -> tuple[list[tuple[int, bool]], Codes]:
+    """Rides that the same companies may serve are a group: who booked them, and whether linked companies may by now.
+
+    The groups, and the number of each ride's.
+    """
+    widened = searched >= np.array([ride.own_seconds for ride in rides], np.int64)
+    keys, group = np.unique(np.array([ride.tenant_id for ride in rides], np.int64) * 2 + widened, return_inverse=True)
+    return [(key // 2, key % 2 == 1) for key in keys.tolist()], group.astype(np.int32)
+
+
+def _may(booker: int, widened: bool, supplier: int, suppliers: Mapping[int, Collection[int]]) -> bool:
+    return booker == supplier or (widened and supplier in suppliers.get(booker, ()))
 
 
 def _rides(
-    market: Market, rides: Sequence[Planned], bookers: Sequence[int], types: Sequence[str], now: datetime
+    market: Market, rides: Sequence[Planned], searched: Floats, group: Codes, types: Sequence[str]
 ) -> matching.Rides:
     codes = {name: code for code, name in enumerate(types)}
-    waited = [max((now - ride.searching_since).total_seconds(), 0.0) for ride in rides]
     wanted = [ANY_TYPE if ride.vehicle_class is None else codes.get(ride.vehicle_class, _OTHER) for ride in rides]
     return matching.Rides(
         latitude=np.array([ride.lat for ride in rides], np.float64),
         longitude=np.array([ride.lng for ride in rides], np.float64),
-        waited=np.array(waited, np.float64),
-        radius=np.array([market.rules.radius(seconds) for seconds in waited], np.float64),
+        waited=searched,
+        radius=np.array([market.rules.radius(seconds) for seconds in searched.tolist()], np.float64),
         wanted_type=np.array(wanted, np.int32),
         type_required=np.full(len(rides), market.rules.exact_types),
         seats=np.array([ride.passengers for ride in rides], np.int32),
-        wheelchair=np.zeros(len(rides), np.bool_),
+        wheelchair=np.array([ride.wheelchair for ride in rides], np.bool_),
         environment=np.zeros(len(rides), np.int32),
-        group=np.array([bookers.index(ride.tenant_id) for ride in rides], np.int32),
+        group=group,
     )
 
 
 def _forbidden(
     rides: Sequence[Planned], drivers: NDArray[np.int64], tried: Mapping[int, Collection[int]]
 ) -> NDArray[np.int32]:
-    places: dict[int, int] = {driver: place for place, driver in enumerate(drivers.tolist())} if tried else {}
+    named = np.array(sorted({driver for each in tried.values() for driver in each}), np.int64)
+    there = np.flatnonzero(np.isin(drivers, named))
+    places = dict(zip(drivers[there].tolist(), there.tolist(), strict=True))
     pairs = [
         (number, places[driver])
         for number, ride in enumerate(rides)

@@ -1,19 +1,23 @@
 """What a round works with, as plain values, and what it decides about one ride without asking anybody."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from cabstand.core.dispatch.fleets.model import FLEETS
+from cabstand.core.dispatch.markets.model import DRIVERS
 from cabstand.core.rides.model import ENDED, RideState
 
 S = RideState
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # `booked_for` of a ride that every window looks at
 
 
 class Turn(StrEnum):
     """What is to be done about a ride in this round."""
 
     NOTHING = "nothing"  # somebody has it, somebody is asked, or it is too early
-    ASK = "ask"  # look for a car
+    ASK = "ask"  # look for a car, or a fleet
+    RESERVE = "reserve"  # booked ahead: a fleet may reserve it
     RESUME = "resume"  # it was handed back and dispatch software had its time: search again
     LOOK_AHEAD = "look ahead"  # booked ahead: does it have to start earlier, because cars are far?
     END = "end"  # its time is over and nobody has it
@@ -27,16 +31,22 @@ class Planned:
     id: int
     tenant_id: int
     state: RideState
+    version: int
+    booked_for: datetime  # the pickup, where only windows shortly before it look at the ride
+    channels: tuple[str, ...]
     pickup_at: datetime
     active_from: datetime | None
     changed_at: datetime
     begins_at: datetime
     search_seconds: int
+    drivers_seconds: int
+    own_seconds: int
     handed_back_seconds: int
     lat: float
     lng: float
     vehicle_class: str | None
     passengers: int
+    wheelchair: bool
     asked: bool  # an offer is open
     offered: bool  # there has been one
 
@@ -45,10 +55,32 @@ class Planned:
         """When the search for a car begins, or began."""
         return max(self.begins_at, self.active_from) if self.active_from else self.begins_at
 
+    def searched(self, now: datetime) -> float:
+        """For how many seconds a car has been looked for."""
+        return max((now - self.searching_since).total_seconds(), 0.0)
+
+    @property
+    def by_drivers(self) -> bool:
+        """Whether drivers are asked for it."""
+        return DRIVERS in self.channels
+
+    @property
+    def by_fleets(self) -> bool:
+        """Whether fleets are asked for it."""
+        return FLEETS in self.channels
+
+    def ahead(self, now: datetime) -> bool:
+        """Whether it is booked ahead and not wanted yet."""
+        return self.active_from is not None and now < self.active_from
+
     def turn(self, now: datetime) -> Turn:
         """What is to be done about it now."""
         if self.state in ENDED:
             return Turn.FORGET
+        if self.state in (S.SCHEDULED, S.REQUESTED) and self.ahead(now):
+            if self.by_fleets and not self.asked and now >= self.begins_at:
+                return Turn.RESERVE
+            return Turn.LOOK_AHEAD if self.state is S.SCHEDULED else Turn.NOTHING
         if self.state is S.SCHEDULED:
             return Turn.LOOK_AHEAD
         if self.asked or self.state not in (S.SEARCHING, S.REQUESTED, S.HANDED_BACK):

@@ -4,28 +4,51 @@ The market's owner calls these; between them it matches rides and cars (`infra/d
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 from cabstand.core.access.model import Access
 from cabstand.core.database import Connection
 from cabstand.core.dispatch.markets import store as markets
 from cabstand.core.dispatch.markets.model import Market
 from cabstand.core.dispatch.rounds import store
-from cabstand.core.dispatch.rounds.model import Ending, Pair, Planned, Sent
+from cabstand.core.dispatch.rounds.model import EPOCH, Ending, Pair, Planned, Sent
 from cabstand.core.errors import IllegalTransition
 from cabstand.core.rides import service as rides
 from cabstand.core.rides.model import Actor, RideState
+
+if TYPE_CHECKING:
+    import asyncpg
+
+PAGE: Final = 250  # rides; all rows of a page are made in one step of the event loop
 
 
 class NotOnDuty(Exception):
     """Another process owns the market by now: nothing was written."""
 
 
-async def planned(connection: Connection, market: Market) -> list[Planned]:
-    """All rides of the market with a plan, by id; also those that somebody has, and those that have just ended."""
-    rows = await store.PLANNED.rows(connection, market=market.id)
-    return [Planned(**{**row, "state": RideState(row["state"])}) for row in rows]
+async def planned(
+    connection: Connection, market: Market, until: datetime, *, page: int = PAGE
+) -> AsyncIterator[list[Planned]]:
+    """The rides of the market with a plan, in pages; also those that somebody has, and those that have ended.
+
+    Rides booked ahead for later than `until` are left out. One whose pickup is put off meanwhile may come twice.
+    """
+    place = (EPOCH, 0)
+    while True:
+        rows = await store.PLANNED.rows(
+            connection, market=market.id, until=until, after_time=place[0], after=place[1], at_most=page
+        )
+        yield [_planned(row) for row in rows]
+        if len(rows) < page:
+            return
+        place = (rows[-1]["booked_for"], rows[-1]["id"])
+
+
+def _planned(row: "asyncpg.Record") -> Planned:
+    values = {**row, "state": RideState(row["state"]), "channels": tuple(row["channels"])}
+    return Planned(**values)
 
 
 async def tried(connection: Connection, rides: Sequence[int]) -> dict[int, set[int]]:
@@ -58,6 +81,16 @@ async def ending(connection: Connection, market: Market) -> list[Ending]:
     return [Ending(**row) for row in rows]
 
 
+async def on_duty(connection: Connection, market: Market, epoch: int) -> None:
+    """The first statements of every transaction that asks somebody: nobody takes the market over while it lasts.
+
+    Raises NotOnDuty if somebody has.
+    """
+    await markets.IMPATIENT.run(connection)
+    if await markets.ON_DUTY.value(connection, market=market.id, epoch=epoch) is None:
+        raise NotOnDuty
+
+
 async def offer(
     connection: Connection, market: Market, epoch: int, pairs: Collection[Pair], *, now: datetime
 ) -> list[Sent]:
@@ -65,9 +98,7 @@ async def offer(
 
     Raises NotOnDuty if the market has another owner by now.
     """
-    await markets.IMPATIENT.run(connection)
-    if await markets.ON_DUTY.value(connection, market=market.id, epoch=epoch) is None:
-        raise NotOnDuty
+    await on_duty(connection, market, epoch)
     wanted = sorted(pairs, key=lambda pair: pair.ride_id)
     await store.LOCK.rows(connection, rides=[pair.ride_id for pair in wanted], environment=market.environment)
     rows = await store.OFFER.rows(
@@ -109,6 +140,11 @@ async def bring_forward(connection: Connection, market: Market, ride: Planned, n
     """A ride booked ahead is wanted now: its car needs that long. In a transaction. Nothing if it has moved on."""
     if await store.BRING_FORWARD.value(connection, id=ride.id, environment=market.environment, now=now) is not None:
         await rides.activate(connection, market.environment, ride.id, now)
+
+
+async def put_aside(connection: Connection, rides: Sequence[Planned]) -> None:
+    """Fleets need not be asked for these rides before their time comes near; one statement."""
+    await store.PUT_ASIDE.run(connection, rides=[ride.id for ride in rides], versions=[ride.version for ride in rides])
 
 
 async def forget(connection: Connection, rides: Sequence[int]) -> None:

@@ -5,17 +5,34 @@ from cabstand.core.sql import Statement
 
 _ASKABLE = ", ".join(f"'{state}'" for state in sorted(ASKABLE))
 
+# The rides of a market that a window looks at: all but those booked ahead whose pickup is later than `:until`. A page
+# of them after the ride `:after` in the order of the index.
 PLANNED = Statement(
-    """SELECT r.id, r.tenant_id, r.state, r.pickup_at, r.active_from, r.changed_at, p.begins_at, p.search_seconds,
-        p.handed_back_seconds, d.pickup_lat AS lat, d.pickup_lng AS lng, d.vehicle_class,
-        d.passenger_count AS passengers,
+    """SELECT p.booked_for, r.id, r.tenant_id, r.state, r.version, p.channels, r.pickup_at, r.active_from, r.changed_at,
+        p.begins_at, p.search_seconds, p.drivers_seconds, p.own_seconds, p.handed_back_seconds, d.pickup_lat AS lat,
+        d.pickup_lng AS lng, d.vehicle_class, d.passenger_count AS passengers, d.wheelchair,
         EXISTS (SELECT FROM offers o WHERE o.ride_id = r.id AND o.state = 'sent') AS asked,
         EXISTS (SELECT FROM offers o WHERE o.ride_id = r.id) AS offered
     FROM ride_plans p JOIN rides r ON r.id = p.ride_id JOIN ride_details d ON d.ride_id = r.id
-    WHERE p.market_id = :market ORDER BY r.id"""
+    WHERE p.market_id = :market AND p.booked_for <= :until AND (p.booked_for, p.ride_id) > (:after_time, :after)
+    ORDER BY p.booked_for, p.ride_id LIMIT :at_most"""
 )
 FORGET = Statement("DELETE FROM ride_plans WHERE ride_id = ANY(:rides::bigint[])")
-RESUMED = Statement("UPDATE ride_plans SET begins_at = :now WHERE ride_id = :id")
+RESUMED = Statement(
+    """UPDATE ride_plans p SET begins_at = :now,
+        booked_for = CASE WHEN r.state = 'scheduled' AND NOT 'fleets' = ANY(p.channels) THEN r.pickup_at
+            ELSE 'epoch' END
+    FROM rides r WHERE p.ride_id = :id AND r.id = :id"""
+)
+
+# Rides booked ahead that fleets have been asked for: until their time comes near no window looks at them. Only as they
+# were when that was found: the lock waits for whoever changes them, and then they are looked at again.
+PUT_ASIDE = Statement(
+    """WITH same AS (
+        SELECT r.id, r.pickup_at FROM unnest(:rides::bigint[], :versions::integer[]) AS u (id, version)
+        JOIN rides r ON r.id = u.id AND r.version = u.version ORDER BY r.id FOR SHARE OF r)
+    UPDATE ride_plans p SET booked_for = same.pickup_at FROM same WHERE p.ride_id = same.id"""
+)
 
 # Who was asked for these rides and did not take them, or was off them again.
 TRIED = Statement(
@@ -103,6 +120,9 @@ OFFER = Statement(
 
 # A ride booked ahead to which no car could come in time if it began as late as others do.
 BRING_FORWARD = Statement(
-    """UPDATE rides SET active_from = :now
-    WHERE id = :id AND environment = :environment AND state = 'scheduled' AND active_from > :now RETURNING id"""
+    """WITH forward AS (
+        UPDATE rides SET active_from = :now
+        WHERE id = :id AND environment = :environment AND state = 'scheduled' AND active_from > :now RETURNING id),
+    plan AS (UPDATE ride_plans p SET booked_for = 'epoch' FROM forward WHERE p.ride_id = forward.id)
+    SELECT id FROM forward"""
 )

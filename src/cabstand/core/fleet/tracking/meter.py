@@ -18,10 +18,8 @@ class Meter:
     pace: float = 1.0  # of the market: its time is taken times that
 
 
-def reading(
-    told: Known, driven: int | None, booked: Known, *, boarded_at: datetime | None, pace: float, now: datetime
-) -> Known:
-    """What the driver tells comes first, then what was measured, then what the booker said.
+def measured(told: Known, driven: int | None, *, boarded_at: datetime | None, pace: float, now: datetime) -> Known:
+    """What is known of a trip from its driver's side: what he tells, then what his positions and the clock say.
 
     The time on board counts where the way was measured too: a trip of which nothing was is priced as it was planned.
     """
@@ -29,11 +27,16 @@ def reading(
     seconds = told.seconds
     if seconds is None and metres is not None and boarded_at is not None:
         seconds = round((now - boarded_at).total_seconds() * pace)
-    waiting = told.waiting_seconds
+    return replace(told, metres=metres, seconds=seconds)
+
+
+def over(measured: Known, booked: Known) -> Known:
+    """The driver's side of a trip goes before what its booker said of it; a price is agreed with the booker."""
     return replace(
-        told,
-        agreed=told.agreed or booked.agreed,
-        metres=booked.metres if metres is None else metres,
-        seconds=booked.seconds if seconds is None else seconds,
-        waiting_seconds=booked.waiting_seconds if waiting is None else waiting,
+        measured,
+        agreed=measured.agreed or booked.agreed,
+        metres=booked.metres if measured.metres is None else measured.metres,
+        seconds=booked.seconds if measured.seconds is None else measured.seconds,
+        waiting_seconds=booked.waiting_seconds if measured.waiting_seconds is None else measured.waiting_seconds,
+        extras=measured.extras or booked.extras,
     )

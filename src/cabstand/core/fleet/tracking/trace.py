@@ -1,5 +1,6 @@
 """Traces: positions of a ride's car as bytes that can be appended to, and what is measured on them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,21 +33,33 @@ class Trace:
         later = self.at >= (np.inf if moment is None else moment.timestamp())
         return Trace(self.at[later], self.lat[later], self.lng[later])
 
+    def after(self, moment: datetime | None) -> "Trace":
+        """The part later than that moment, to the microsecond; all without one."""
+        if moment is None:
+            return self
+        later = np.round(self.at * 1e6) > round(moment.timestamp() * 1e6)
+        return Trace(self.at[later], self.lat[later], self.lng[later])
+
     def metres(self) -> float:
         """The way that was driven. Standing adds nothing: a step counts from ten metres on."""
-        total, last = 0.0, 0
         steps = _metres(self.lat, self.lng)
-        if not len(steps):
-            return 0.0
-        # Most steps are long enough; only the short ones are taken together, from the last place that counted.
-        if (steps >= _STEP).all():
-            return float(steps.sum())
-        for place in range(1, len(self.at)):
-            pair = [last, place]
-            step = float(_metres(self.lat[pair], self.lng[pair])[0])
-            if step >= _STEP:
-                total, last = total + step, place
-        return total
+        # Most steps are long enough; only short ones are taken together, from the last place that counted.
+        if not (steps >= _STEP).all():
+            counted = self._counted()
+            steps = _metres(self.lat[counted], self.lng[counted])
+        return float(steps.sum())
+
+    def _counted(self) -> list[int]:
+        """The places that are ten metres or more from the one that counted before; a plane is exact enough for that."""
+        lat, lng, narrow = self.lat.tolist(), self.lng.tolist(), np.cos(np.radians(self.lat)).tolist()
+        counted, last, enough = [0], 0, np.degrees(_STEP / EARTH_METRES).item() ** 2
+        for place in range(1, len(lat)):
+            north = lat[place] - lat[last]
+            east = math.remainder(lng[place] - lng[last], 360.0) * narrow[last]
+            if north * north + east * east >= enough:
+                counted.append(place)
+                last = place
+        return counted
 
 
 def _metres(lat: Floats, lng: Floats) -> Floats:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -10,8 +11,7 @@ from cabstand.core.events.model import FactKind
 from cabstand.core.fleet.eta import Estimator
 from cabstand.core.fleet.index import LiveIndex
 from cabstand.core.fleet.positions import STALE_SECONDS, Floats
-from cabstand.core.fleet.tracking.model import Estimate, Tracked
-from cabstand.core.fleet.tracking.service import LATE
+from cabstand.core.fleet.tracking.model import LATE, Estimate, Tracked
 from cabstand.core.fleet.tracking.trace import pack
 from cabstand.core.quotes.geometry import metres_between
 from cabstand.core.rides.model import RideState
@@ -38,10 +38,13 @@ class Tracker:
         self._told = {told for told in self._told if told[0] in offers}
 
     def reported(self, driver_id: int, at: Floats, lat: Floats, lng: Floats) -> None:
-        """Positions of a driver that were believed."""
+        """Positions of a driver that were believed; those of before his way to the ride began are not the ride's."""
         ride = self._rides.get(driver_id)
         if ride is None:
             return
+        mine = at >= ride.since.timestamp()
+        if not mine.all():
+            at, lat, lng = at[mine], lat[mine], lng[mine]
         minutes = (at // 60).astype(np.int64)
         for minute in np.unique(minutes).tolist():
             mine = minutes == minute
@@ -67,9 +70,14 @@ class Tracker:
     def estimate(self, driver_id: int, lat: float, lng: float, now: datetime) -> Estimate | None:
         """How far the driver is from a place; None if it is not known where he is.
 
-        The hour, by which cars are fast or slow, is that of the sun: a place has no time zone.
+        The hour, by which cars are fast or slow, is that of the ride's market, as for who dispatches it. Of a driver
+        who is not known to be on a ride, for which there is none, it is that of the sun.
         """
-        hour = (now.hour + round(lng / 15)) % 24
+        ride = self._rides.get(driver_id)
+        hour = now.astimezone(ZoneInfo(ride.time_zone)).hour if ride else (now.hour + round(lng / 15)) % 24
+        return self._estimate(driver_id, lat, lng, now, hour)
+
+    def _estimate(self, driver_id: int, lat: float, lng: float, now: datetime, hour: int) -> Estimate | None:
         car = self._index.car(driver_id)
         if car is None or car.position is None or now.timestamp() - car.position.at > STALE_SECONDS:
             return None
@@ -86,7 +94,8 @@ class Tracker:
         for ride in self._rides.values() if rides is None else rides:
             if ride.state is not RideState.APPROACHING:
                 continue
-            estimate = self.estimate(ride.driver_id, ride.pickup_lat, ride.pickup_lng, now)
+            hour = now.astimezone(ZoneInfo(ride.time_zone)).hour
+            estimate = self._estimate(ride.driver_id, ride.pickup_lat, ride.pickup_lng, now, hour)
             if estimate is None:
                 continue
             late = now.timestamp() + estimate.seconds > (ride.promised_at + LATE).timestamp()

@@ -302,6 +302,7 @@ VEHICLES: Final = _registered(
     _text("status.state", "v.state"),
     _text("formattedLicensePlate", "x.document ->> 'formattedLicensePlate'"),
     Property(path="healthChecked", kind=Kind.BOOLEAN, sql="(x.document -> 'healthChecked') = 'true'::jsonb"),
+    Property(path="wheelchair", kind=Kind.BOOLEAN, sql="nullif(v.wheelchair, false)"),
 )
 DEBTORS: Final = _registered(registers.DEBTOR)
 RATINGS: Final = _registered(registers.RATING)

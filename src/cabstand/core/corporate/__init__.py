@@ -1,0 +1,1 @@
+"""Companies that book for their staff: employees, cost centres, projects, rides, receipts."""

@@ -1,0 +1,1 @@
+"""Partner fleets: a channel of supply that is asked over the network."""

@@ -1,0 +1,1 @@
+"""Orders of the sandbox: a fleet makes them for itself, to build against the exchange without a booker."""

@@ -1,0 +1,77 @@
+"""What the fields of this door's messages mean, for its reference: "field", or "Message.field" where it differs."""
+
+from collections.abc import Mapping
+from typing import Final
+
+FIELDS: Final[Mapping[str, str]] = {
+    # The token
+    "grant_type": "Always `client_credentials`.",
+    "client_id": "Who you are; handed out with your secret.",
+    "client_secret": "Your secret. Client and secret may come by HTTP Basic instead.",
+    "TokenRequest.scope": (
+        "`ride_exchange`, or `ride_exchange_sandbox` to try things out. Left out: the client's own environment."
+    ),
+    "access_token": "Goes into `Authorization: Bearer …`.",
+    "created_at": "When it was made, in seconds since 1970 (UTC).",
+    "expires_in": "For how many seconds it counts. There is no refresh token: get a new one before then.",
+    "scope": "What it opens.",
+    "token_type": "Always `bearer`.",
+    # Answers
+    "success": "Whether the call holds.",
+    "action": "The same as a word.",
+    "order_id": "The order's id, as it was sent to you. A number is taken, too.",
+    "Decision.order_id": "The order's id.",
+    "status": "What the order has come to, in one of the words below.",
+    "StopPoint.status": "How far you are with the stop.",
+    "reason": "Why: any word is taken.",
+    "Decision.reason": "Why the call does not hold.",
+    "accepted": "Of how many orders the positions were taken in.",
+    "declined": "Of how many they were not.",
+    "orders": "What became of each order's.",
+    "paused": "Whether you are sent orders at present: true if not.",
+    "error": "All that is wrong, in words.",
+    # Drivers and cars
+    "external_order_id": "Your own number of the order.",
+    "driver": "Who drives.",
+    "id": "Your own number of the driver. A number is taken, too.",
+    "name": "First and last name.",
+    "phone": "In international form; the plus may be left out.",
+    "rating": "As you have it. It is not kept.",
+    "image_url": "Where the driver's picture is, where you do not serve it.",
+    "license_number": "It is not kept.",
+    "vehicle": "What is driven. Another plate is another vehicle.",
+    "model": "Model.",
+    "license_plate": "Licence plate.",
+    "make": "Maker.",
+    "color": "It is not kept.",
+    "year": "It is not kept.",
+    "seats": "Seats for passengers.",
+    # Steps and positions
+    "eta": "Seconds until the driver is at the pickup.",
+    "will_arrive_at_pickup": "The same as a moment.",
+    "location": "Where the driver is.",
+    "locations": "Positions of several orders, in any order.",
+    "lat": "Latitude in degrees (WGS 84).",
+    "lng": "Longitude in degrees (WGS 84).",
+    "bearing": "Degrees clockwise from north.",
+    "speed": "Metres per second.",
+    "accuracy": "Metres. Positions worse than 250 m are dropped.",
+    "at": "When it was so, with a zone. The exchange goes by its own clock.",
+    "Position.at": "When the driver was there, with a zone; now if it is left out.",
+    "OrderPosition.at": "When the driver was there, with a zone; now if it is left out.",
+    "comment": "For people.",
+    "stop": "Which stop, from 0.",
+    # Prices
+    "price": "What the trip cost, where you know it already.",
+    "total": "The whole price in major units, such as 23.5 for 23 euros 50.",
+    "currency": "ISO 4217; that of the order.",
+    "tax_included": "Whether tax is in it. The total is what counts.",
+    "charges": "Parts of the total. What they do not add up to is the price of the trip.",
+    "type": "What for; what is not known counts as a part of the trip.",
+    "amount": "In major units.",
+    "tax": "The tax in it. It is not kept.",
+    "description": "It is not kept.",
+    "distance_m": "Metres driven.",
+    "duration_s": "Seconds from getting in to getting out.",
+    "waiting_s": "Seconds waited at the pickup.",
+}
