@@ -88,7 +88,7 @@ async def test_the_example_ride_is_shown_in_the_printed_form(pool: Pool, listed:
         ride = ok(await traveller.client.call("POST", "/ride", body))["rideID"]
         await traveller.say(ride, printed["status"])
         shown = ok(await traveller.client.call("GET", "/ride"))[0] if listed else await traveller.read(ride)
-        # Notes and optionals are echoed, too; photos of drivers are not kept.
+        # Notes and optionals are echoed, too; of the sandbox's driver there is no picture.
         del printed["running"]["driver"]["img"]
         assert kinds({**shown, "notes": "", "optionals": []}) == kinds({**printed, "notes": "", "optionals": []})
         for name in ("from", "to", "phoneNumber", "categoryID", "status", "receiver"):

@@ -87,7 +87,7 @@ async def test_a_step_that_is_not_possible_and_a_body_that_is_none_are_400(pool:
             ({"status": "DRIVERS_REJECTED"}, ("invalid-request", "status")),
             ({"status": "CANCELED_BY_PASSENGER"}, ("invalid-request", "status")),
             ({"status": "FLYING"}, ("invalid-status", "status")),
-            ({"status": 7}, ("invalid-status", "status")),
+            ({"status": 7}, ("invalid-request", "status")),
             ({}, ("required-status", "status")),
             (b"{", ("invalid-request", None)),
         ):

@@ -86,7 +86,8 @@ async def test_what_is_not_received_is_tried_ten_times_at_the_documented_seconds
     pool: Pool, behave: Behaviour, error: str
 ) -> None:
     clock = TurnedClock()
-    async with Receiver(behave=behave) as receiver, a_sender(pool, clock, timeout=0.1) as sender:
+    timeout = 0.1 if "within 0.1 s" in error else 10.0  # no machine is so slow that the others come near it
+    async with Receiver(behave=behave) as receiver, a_sender(pool, clock, timeout=timeout) as sender:
         party = await a_listener(pool, receiver.url)
         [delivery] = await deliver_to(pool, party, a_ride(), 1)
         for last, seconds in zip((0, *ATTEMPTS), (*ATTEMPTS, 40_000), strict=True):

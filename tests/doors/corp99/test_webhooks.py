@@ -221,6 +221,8 @@ async def test_a_sandbox_key_may_have_its_events_sent_to_the_exchanges_own_machi
         assert ok(await sandbox.call("PUT", "/webhooks/", a_webhook(url)))["url"] == url
         wrong = entries(await live.call("PUT", "/webhooks/", a_webhook(url)))
         assert [message for _, _, message in wrong] == ["Url must have secure https scheme"]
+        own = entries(await live.call("PUT", "/webhooks/", a_webhook("https://localhost/hooks")))
+        assert [message for _, _, message in own] == ["Url is not valid"]
 
 
 async def test_two_who_set_it_at_once_leave_one_of_the_two(pool: Pool) -> None:

@@ -35,6 +35,7 @@ class WhoDrives:
     phone: str | None
     car: str | None  # make and model
     plate: str | None
+    picture: str | None  # where a picture of him is shown, below the exchange's address
     pickup_seconds: int | None  # how long he was expected to need to the pickup when he said yes
 
 

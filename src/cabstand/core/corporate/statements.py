@@ -73,8 +73,9 @@ def in_progress(documents: str | None) -> Statement:
 WHO_DRIVES = Statement(
     """SELECT o.id AS offer_id, o.driver_id, o.vehicle_id, o.pickup_seconds,
         nullif(concat_ws(' ', d.first_name, d.last_name), '') AS name, d.phone,
-        nullif(concat_ws(' ', v.make, v.model), '') AS car, v.plate
+        nullif(concat_ws(' ', v.make, v.model), '') AS car, v.plate, '/pictures/' || p.name AS picture
     FROM offers o JOIN drivers d ON d.id = o.driver_id LEFT JOIN vehicles v ON v.id = o.vehicle_id
+        LEFT JOIN driver_photos p ON p.driver_id = d.id AND p.content IS NOT NULL
     WHERE o.id = ANY(:offers::bigint[])"""
 )
 TRACES = Statement(

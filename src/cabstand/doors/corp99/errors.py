@@ -6,12 +6,13 @@ The form, and the style of codes and messages, are those of the one catalogue in
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from starlette.responses import Response
 
 from cabstand.core.corporate.model import Fault as Kind
 from cabstand.core.corporate.model import Mistake
+from cabstand.doors.corp99.ride_wire import OptionalWord
 from cabstand.doors.corp99.vocab import CATEGORIES
 from cabstand.doors.problems import MESSAGES, Problem, ProblemKind
 from cabstand.doors.wire import BodyTooLarge, WireError, json_response
@@ -30,6 +31,7 @@ _HINTS: Final[Mapping[str, str]] = {
     "employee.phone.country": "Employee phone country should be an ISO 3166 code of three letters",
     "categoryID": _ALLOWED,
     "taxiCategory": _ALLOWED,
+    "optionals": f"Allowed optionals: {', '.join(get_args(OptionalWord))}",
     "limit": "Limit should be between 1 and 100",
     "offset": "Offset should be between 0 and 9007199254740992",
 }
@@ -83,7 +85,9 @@ def fault_of(problem: Problem) -> Fault:
     own = problem.message if problem.message not in MESSAGES.values() else None
     long = f"{words(field)} is too long" if problem.code is ProblemKind.TOO_LONG else None
     told = own or _HINTS.get(field) or long or f"{words(field)} is not valid"
-    return Fault(code=f"invalid-{_leaf(field)}", field=field, message=told)
+    # A word of a list may be nothing but text, so anything else is of a wrong type.
+    listed = problem.code is not ProblemKind.INCLUSION or problem.value is None or isinstance(problem.value, str)
+    return Fault(code=f"invalid-{_leaf(field)}" if listed else UNREADABLE, field=field, message=told)
 
 
 def fault_in(mistake: Mistake) -> Fault:

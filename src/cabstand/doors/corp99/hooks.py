@@ -14,6 +14,7 @@ from cabstand.core.quotes.geometry import Point
 from cabstand.core.rides.model import RideState
 from cabstand.doors.corp99 import answers
 from cabstand.doors.corp99.ids import ride_word
+from cabstand.doors.corp99.render import drivers_phone
 from cabstand.doors.corp99.vocab import BY_SERVICE, WEBHOOK
 
 STATUS: Final[answers.EventKind] = "ride-status"
@@ -100,7 +101,7 @@ def _ride(state: RideState, ride: RideShown, *, driven: bool) -> answers.EventRi
         corporate=answers.EventCorporate(employee=answers.EventEmployee(id=ride.employee_id), note=ride.note or UNSET),
         origin=_point(ride.pickup),
         destination=_point(ride.dropoff),
-        driver=answers.EventDriver(name=driver.name, phone=_phone(driver.phone) or UNSET) if driver else UNSET,
+        driver=answers.EventDriver(name=driver.name, phone=drivers_phone(driver.phone) or UNSET) if driver else UNSET,
         vehicle=answers.EventVehicle(model=car or UNSET, plate=plate or UNSET) if car or plate else UNSET,
         location=_point((round(seen[0], 6), round(seen[1], 6))) if seen else UNSET,
     )
@@ -108,11 +109,6 @@ def _ride(state: RideState, ride: RideShown, *, driven: bool) -> answers.EventRi
 
 def _point(point: Point) -> answers.Point:
     return answers.Point(latitude=point[0], longitude=point[1])
-
-
-def _phone(kept: str | None) -> str:
-    """A Brazilian number without its country, as in the sample; others whole."""
-    return (kept or "").removeprefix("+55")
 
 
 SPEAKER: Final = Speaker(

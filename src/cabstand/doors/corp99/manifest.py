@@ -92,8 +92,14 @@ DIFFERENCES: Final = (
     "A ride needs an estimate of its category, by `GET /employee/{id}/categories` for the same employee, not older "
     "than 30 minutes; its places may be others. The answer to a booking that may not be is 422 and has the code in "
     "both places in which clients look for it.",
-    "Coordinates are taken as numbers or as text, with a point or a comma. Seven `optionals` are known, more than the "
-    "table has.",
+    'Coordinates are taken as numbers or as text, with a point or a comma; so are ids, as `"125"`. Seven `optionals` '
+    "are known, more than the table has.",
+    "A ride is answered with its `notes` and `optionals`, too. `projectID` is null where there is none, and `receiver` "
+    "is there for deliveries only.",
+    "`running.driver` has an `img` where the exchange has a picture, which partner fleets send of their drivers; there "
+    "is none in the sandbox. `carYear` of a receipt is null: it is not known.",
+    "`smsStartedSent` and `smsDriverCanceledSent` are true once the text was really sent, which is a moment after the "
+    "word that it tells of. In the sandbox it goes to the list of messages.",
     "`GET /ride` lists rides in progress, and is an empty list without any. Of `running` the JSON samples count where "
     "the tables name its fields otherwise. Receipts have a `duration`, which is in the table only.",
     "`CAR_ARRIVED` means that the ride is in progress, in the sandbox, too. A ride can be cancelled until then; later "
@@ -109,8 +115,9 @@ DIFFERENCES: Final = (
     "The first event of a ride is `finding`, when it is booked. Driver and vehicle are told from `on-the-way` on, also "
     "with a cancel after it; what is not known is left out. In the sandbox one position follows each of `on-the-way`, "
     "`arrived` and `in-progress`.",
-    "DELETE of the webhook gives up what waits to be sent. Live, a URL is HTTPS on port 443; another port is told with "
-    "the message for the scheme. A URL that leads to a private address is not valid.",
+    "`GET /webhooks/` is 404 where none is set. DELETE of the webhook gives up what waits to be sent. Live, a URL is "
+    "HTTPS on port 443; another port is told with the message for the scheme. A URL that leads to a private address is "
+    "not valid.",
     "A user name with a colon is refused with `invalid-username`, which is not in the catalogue: the header could not "
     "carry it.",
     "A password for webhooks has at least eight characters, which its message calls digits. Without an "

@@ -60,14 +60,14 @@ def _texts(ride: CorporateRide) -> dict[str, bool]:
     return {"smsStartedSent": ride.accepted_text_sent, "smsDriverCanceledSent": ride.cancelled_text_sent}
 
 
-def ride(view: RideView, what: CorporateRide, now: Progress) -> dict[str, Any]:
-    """A ride, with how it is getting on."""
+def ride(view: RideView, what: CorporateRide, now: Progress, public_url: str) -> dict[str, Any]:
+    """A ride, with how it is getting on. `public_url`: the exchange's address, without a trailing slash."""
     booking, said = view.booking, view.document
     assert booking.dropoff is not None, "a company's ride is never booked without one"
     word = ride_word(view.id)
     running: dict[str, Any] = {"rideID": word, "jobID": word}
     if now.driver is not None:
-        running["driver"] = _driver(now.driver, now)
+        running["driver"] = _driver(now.driver, now, public_url)
     running["route"] = {"time": now.pickup_seconds, "distance": now.metres}
     shown = {
         "employeeID": what.employee_id,
@@ -95,14 +95,21 @@ def _place(place: Place, said: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _driver(driver: WhoDrives, now: Progress) -> dict[str, Any]:
+def drivers_phone(kept: str | None) -> str | None:
+    """A Brazilian number without its country, as in all samples; others whole."""
+    return kept and kept.removeprefix("+55")
+
+
+def _driver(driver: WhoDrives, now: Progress, public_url: str) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "driverId": driver.driver_id,
         "fullName": driver.name or "",
-        "phoneNumber": driver.phone,
+        "phoneNumber": drivers_phone(driver.phone),
         "carModel": driver.car,
         "carPlate": driver.plate,
     }
+    if driver.picture is not None:
+        shown["img"] = public_url + driver.picture
     if now.position is not None:
         lat, lng = now.position
         shown["position"] = {"latitude": round(lat, 6), "longitude": round(lng, 6)}
@@ -146,7 +153,7 @@ def receipt(shown: Receipt) -> dict[str, Any]:
         "driver": driver
         and {
             "name": driver["name"],
-            "phone": driver["phone"],
+            "phone": drivers_phone(driver["phone"]),
             "car": driver["car"],
             "carYear": None,
             "carPlate": driver["plate"],

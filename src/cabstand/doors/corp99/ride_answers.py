@@ -75,6 +75,7 @@ class Driver(msgspec.Struct, kw_only=True):
     phoneNumber: str | None
     carModel: str | None
     carPlate: str | None
+    img: str | UnsetType = UNSET
     position: Position | UnsetType = UNSET
 
 

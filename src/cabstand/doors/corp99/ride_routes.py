@@ -95,7 +95,7 @@ async def in_progress(request: Request) -> Response:
     async with here.database.connection() as connection:
         found = await rides.in_progress(connection, access, company, documents=documents.RIDES, now=now)
         progress = await running.progress(connection, here.fleet, [view for view, _ in found], now=now)
-    return json_response([render.ride(view, ride, progress[view.id]) for view, ride in found])
+    return json_response([render.ride(view, ride, progress[view.id], here.public_url) for view, ride in found])
 
 
 async def read(request: Request) -> Response:
@@ -105,7 +105,7 @@ async def read(request: Request) -> Response:
     async with here.database.connection() as connection:
         view, ride = await rides.read(connection, access, company, id, documents=documents.RIDES, now=now)
         progress = await running.progress(connection, here.fleet, [view], now=now)
-    return json_response(render.ride(view, ride, progress[id]))
+    return json_response(render.ride(view, ride, progress[id], here.public_url))
 
 
 async def cancel(request: Request) -> Response:

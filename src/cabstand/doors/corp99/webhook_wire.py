@@ -130,7 +130,7 @@ def _in_address(url: str, environment: Environment, reach: Callable[[str], Reach
         return
     if scheme != "https" or port not in (None, 443):
         yield INSECURE_URL
-    elif where is Reach.NOWHERE:
+    elif where is not Reach.OUTSIDE:
         yield INVALID_URL
 
 
