@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Match, Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
@@ -188,7 +188,10 @@ def door_app(door: Door, services: Services) -> Starlette:
         return door.render_unreadable(request, error)
 
     async def http(request: Request, error: Exception) -> Response:
-        return door.render_http(request, error.status_code if isinstance(error, HTTPException) else 500)
+        answer = door.render_http(request, error.status_code if isinstance(error, HTTPException) else 500)
+        if answer.status_code == 405:
+            answer.headers["Allow"] = ", ".join(_methods(request))
+        return answer
 
     async def unavailable(request: Request, error: Exception) -> Response:
         log.error("the database is away", door=door.name, error=repr(error))
@@ -212,6 +215,13 @@ def door_app(door: Door, services: Services) -> Starlette:
     app.state.services = services
     app.state.door = door
     return app
+
+
+def _methods(request: Request) -> list[str]:
+    """All that the path in question knows; a route of ours has one."""
+    routes = [each for each in request.app.routes if isinstance(each, Route)]
+    there = [each for each in routes if each.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for each in there for method in each.methods or ()})
 
 
 def _named(door: Door, operation: Operation) -> Callable[[Request], Awaitable[Response]]:

@@ -83,6 +83,7 @@ async def test_a_path_may_end_with_a_slash_and_is_never_redirected(pool: Pool, s
         ok(await asked.call("DELETE", f"/employee/{employee}/costcenter/{center}{slashes}"), 204)
         refused = await asked.call("DELETE", f"/employee{slashes}")
         assert (refused.status, refused.body) == (405, {"message": "Method not allowed"})
+        assert refused.headers["Allow"] == "GET, HEAD, POST"
 
 
 async def test_every_documented_operation_has_both_forms(pool: Pool) -> None:

@@ -207,6 +207,9 @@ async def test_a_ride_that_a_certain_driver_took_stays_his(pool: Pool) -> None:
             assert refused(await patch(here, fleet, ride, body)) == (403, "ACCESS_DENIED")
         assert await status_of(here, fleet, ride) == "assigned"
         good(await patch(here, fleet, ride, {"driverId": driver, "status": "driving_to_pickup"}))
+        car = await vehicle_of(here, fleet)
+        named = good(await patch(here, fleet, ride, {"vehicleId": car}))
+        assert (named["driverId"], named["vehicleId"], named["status"]) == (driver, car, "driving_to_pickup")
 
 
 async def test_after_the_end_or_after_giving_up_nobody_is_named_any_more(pool: Pool) -> None:

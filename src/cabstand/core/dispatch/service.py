@@ -219,18 +219,19 @@ async def name_driver(
     vehicle_id: int | None,
     now: datetime,
 ) -> None:
-    """Who drives a ride that the caller's company has because it was asked as a whole. In a transaction.
+    """Who drives a ride that the caller's company has, and in which car. In a transaction.
 
+    The driver can be named where the company was asked as a whole; who accepted himself keeps the ride, in any car.
     The door has seen to it that driver and vehicle are the company's. A live ride that is due takes the driver's time,
-    and frees that of who was named before. Who drives already is no change and makes no fact. Raises NotAllowed if a
-    certain driver accepted, IllegalTransition if the ride is over, DriverBusy, Raced.
+    and frees that of who was named before. Who drives already is no change and makes no fact. Raises NotAllowed for
+    another driver than who accepted, IllegalTransition if the ride is over, DriverBusy, Raced.
     """
     if view.offer_id is None or view.state in ENDED:
         raise IllegalTransition("Nobody drives this ride any more.", before=view.state)
-    if not (await read(connection, access, view.offer_id)).to_company:
-        raise NotAllowed("The ride is the driver's who accepted it: give it up, or ask to be offered it anew.")
     if (driver_id, vehicle_id) == (view.driver_id, view.vehicle_id):
         return
+    if driver_id != view.driver_id and not (await read(connection, access, view.offer_id)).to_company:
+        raise NotAllowed("The ride is the driver's who accepted it: give it up, or ask to be offered it anew.")
     ride = await store.NAME_RIDE.row(
         connection,
         id=view.id,

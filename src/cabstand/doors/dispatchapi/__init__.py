@@ -49,7 +49,8 @@ DOOR = Door(
         "`driverId` or `vehicleId` and no `status`. `events.assigned` stays empty: nobody said since when. Beside "
         "`unassigned`, `matching` or `requested` a driver or vehicle is refused with 422.",
         "A company that took a ride as a whole says who drives it with PATCH of `driverId` and `vehicleId`, as often "
-        "as it likes until the end. A ride `completed` straight from `unassigned` was driven by its own company.",
+        "as it likes until the end; of a ride that a driver accepted himself it says the car. A ride `completed` "
+        "straight from `unassigned` was driven by its own company.",
         "`accepted` and `matching` are not in the document's table of words, but in its text and samples. They are "
         "read as `assigned` and `unassigned`, and answered as they were sent until the ride moves.",
         "`priceMethod`, `metricsMethod` and `metrics` are answered when they were sent. A price is kept as it was "
