@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import asyncpg
 import pytest
 
 from benchmarks.recording import RecordingPool
@@ -176,6 +177,24 @@ async def test_a_reaction_that_fails_for_one_fact_holds_up_no_other_and_keeps_no
     assert await _reacted(pool, ride) == [1, 3]
     assert [version for version, *_ in await told(pool, party)] == [1, 2, 3]
     assert b"cabstand_facts_fanned_out_total 3.0" in metrics.render()
+
+
+async def test_a_reaction_that_met_a_deadlock_is_done_again_and_never_left_out(pool: Pool) -> None:
+    async def meets(connection: Connection, facts: Sequence[Fact], now: datetime) -> None:
+        for fact in facts:
+            await connection.execute(_QUEUED, fact.subject_id, fact.version, now)
+            if met:
+                await connection.execute(f"DO $$ BEGIN RAISE SQLSTATE '{met}'; END $$")
+
+    ride = a_ride()
+    await happen(pool, ride, 1)
+    for state in ("40P01", "55P03"):  # a deadlock, a lock that was not to be had
+        met = state
+        with pytest.raises(asyncpg.PostgresError):
+            await out(pool, a_speaker(), meets)
+    met = ""
+    assert await out(pool, a_speaker(), meets) == 1
+    assert await _reacted(pool, ride) == [1]
 
 
 async def test_a_batch_without_companies_sends_as_many_statements_as_ever(pool: Pool) -> None:

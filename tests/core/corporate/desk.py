@@ -70,6 +70,7 @@ class Desk:
             "cost_center_id": self.cost_center.id,
             "project_id": self.project.id,
             "service": Service.STANDARD,
+            "reason": "reunião com cliente",
         }
         return Order(**{**said, **changes})
 
@@ -79,7 +80,6 @@ class Desk:
             "passenger_count": 1,
             "pickup": self.pickup,
             "dropoff": self.dropoff,
-            "note": "reunião com cliente",
             "rider": Rider(phone="11999999999"),
         }
         return Booking(**{**said, **changes})

@@ -87,7 +87,7 @@ async def test_a_receipt_says_all_that_may_be_another_day_as_it_was(pool: Pool) 
     assert (end["address"], end["lat"], end["lng"]) == (desk.dropoff.label, desk.dropoff.lat, desk.dropoff.lng)
     assert datetime.fromisoformat(end["at"]) == view.ended_at
     assert document == {
-        "metres": trip.metres, "seconds": trip.seconds, "note": "reunião com cliente", "city": None
+        "metres": trip.metres, "seconds": trip.seconds, "reason": "reunião com cliente", "city": None
     }  # fmt: skip
 
 

@@ -108,7 +108,6 @@ async def a_company_ride(
         pickup=Place(label="Av. Paulista 1000", lat=PICKUP[0], lng=PICKUP[1]),
         dropoff=Place(label="Av. Faria Lima 3000", lat=DROPOFF[0], lng=DROPOFF[1]),
         vehicle_class=service,
-        note=note,
     )
     async with client.here.pool.transaction() as connection:
         view = await rides.book(
@@ -120,9 +119,9 @@ async def a_company_ride(
             now=client.here.clock(),
         )
         await connection.execute(
-            "INSERT INTO corporate_rides (ride_id, company_id, employee_id, cost_center_id, service)"
-            " VALUES ($1, $2, $3, 1, $4)",
-            *(view.id, client.companies[0].id, employee, service),
+            "INSERT INTO corporate_rides (ride_id, company_id, employee_id, cost_center_id, service, reason)"
+            " VALUES ($1, $2, $3, 1, $4, $5)",
+            *(view.id, client.companies[0].id, employee, service, note),
         )
         plate = f"ABC-{next(_plates):04d}"
         [car] = await connection.fetch(_CAR, client.tenant_id, client.environment, plate)

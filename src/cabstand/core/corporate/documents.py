@@ -34,7 +34,7 @@ SET = Statement(
 
 # What a ride's events tell besides its state; by place in the list, since several facts may be about one ride.
 TOLD = Statement(
-    """SELECT f.place, f.ride_id, k.employee_id, k.service, d.note, d.pickup_lat, d.pickup_lng, d.dropoff_lat,
+    """SELECT f.place, f.ride_id, k.employee_id, k.service, k.reason, d.pickup_lat, d.pickup_lng, d.dropoff_lat,
         d.dropoff_lng, x.id AS driver_id, x.first_name, x.last_name, x.phone, v.make, v.model, v.plate, t.fixes
     FROM unnest(:rides::bigint[], :offers::bigint[]) WITH ORDINALITY AS f (ride_id, offer_id, place)
     JOIN corporate_rides k ON k.ride_id = f.ride_id

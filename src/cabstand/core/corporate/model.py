@@ -112,6 +112,7 @@ class Order:
     cost_center_id: int
     project_id: int | None
     service: Service
+    reason: str | None = None  # why; those who serve the ride are not told (design 3.4)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -97,7 +97,7 @@ def _document(row: "asyncpg.Record", length: Estimate) -> dict[str, Any]:
         "end": _end(row, "dropoff" if row["dropoff_lat"] is not None else "pickup", row["ended_at"]),
         "metres": length.metres,
         "seconds": length.seconds,
-        "note": row["note"],
+        "reason": row["reason"],
         "city": row["city"],
     }
 

@@ -91,6 +91,7 @@ async def book(
         cost_center=order.cost_center_id,
         project=order.project_id,
         service=order.service,
+        reason=order.reason,
     )
     return view
 

@@ -24,8 +24,8 @@ CHECK = Statement(
         EXISTS (SELECT {_SERVED}) AS served"""
 )
 BOOKED = Statement(
-    """INSERT INTO corporate_rides (ride_id, company_id, employee_id, cost_center_id, project_id, service)
-    VALUES (:ride, :company, :employee, :cost_center, :project, :service)"""
+    """INSERT INTO corporate_rides (ride_id, company_id, employee_id, cost_center_id, project_id, service, reason)
+    VALUES (:ride, :company, :employee, :cost_center, :project, :service, :reason)"""
 )
 # A ride that was taken and let go in one step: who had it has it no more.
 RELEASE = Statement(
@@ -111,7 +111,7 @@ TO_WRITE = Statement(
         c.company_id, c.cost_center_id, c.project_id, k.name AS company_name,
         c.employee_id, e.name AS employee_name, e.phone AS employee_phone, e.phone_country, e.email, e.national_id,
         e.external_id, s.name AS cost_center_name, j.name AS project_name,
-        c.service, d.note,
+        c.service, c.reason,
         coalesce(d.pickup_street, d.pickup_label) AS pickup_address, d.pickup_lat, d.pickup_lng,
         coalesce(d.dropoff_street, d.dropoff_label) AS dropoff_address, d.dropoff_lat, d.dropoff_lng,
         coalesce(d.pickup_city, (

@@ -56,7 +56,7 @@ class RideShown:
     ride_id: int
     employee_id: int
     service: Service
-    note: str | None
+    reason: str | None
     pickup: Point
     dropoff: Point
     driver: DriverShown | None  # nobody had it when that happened, or whoever had it has not said who drives
@@ -208,7 +208,7 @@ def _ride(row: "Record") -> RideShown:
         ride_id=row["ride_id"],
         employee_id=row["employee_id"],
         service=Service(row["service"]),
-        note=row["note"],
+        reason=row["reason"],
         pickup=(row["pickup_lat"], row["pickup_lng"]),
         dropoff=(row["dropoff_lat"], row["dropoff_lng"]),  # a company's ride is never booked without one
         driver=_driver(row),

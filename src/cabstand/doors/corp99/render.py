@@ -145,7 +145,7 @@ def receipt(shown: Receipt) -> dict[str, Any]:
         "costCenter": said["cost_center"],
         "project": said["project"],
         "fare": _amount(shown.total, shown.currency),
-        "note": said["note"] or "",
+        "note": said["reason"] or "",
         "odometer": said["metres"],
         "duration": round(said["seconds"] / 60),
         "start": _end(said["start"]),

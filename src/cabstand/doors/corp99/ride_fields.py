@@ -35,7 +35,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "Driver.phoneNumber": "The driver's phone number, a Brazilian one without its country.",
     "costCenterID": "The cost centre that pays: enabled, and one of the employee's.",
     "categoryID": "The category. For it there must be an estimate of the employee's that is at most 30 minutes old.",
-    "notes": "Why the ride is needed; the driver sees it.",
+    "notes": "Why the ride is needed. Only the company reads it: here, in its webhook and on the receipt.",
     "projectID": "What it is for.",
     "receiver": "Who takes a delivery: needed, with name and phone, for `delivery99` and `delivery-moto99` only.",
     "Receiver.name": "The name.",

@@ -138,6 +138,7 @@ def order(said: RideBody) -> Order:
         cost_center_id=said.costCenterID,
         project_id=said.projectID,
         service=BY_ID[said.categoryID].service,
+        reason=(said.notes or "").strip() or None,
     )
 
 
@@ -149,7 +150,6 @@ def booking(said: RideBody, now: datetime) -> Booking:
         pickup=_place(said.from_),
         dropoff=_place(said.to),
         wheelchair=ACCESSIBLE in (said.optionals or ()),
-        note=(said.notes or "").strip() or None,
         rider=Rider(phone=said.phoneNumber.strip()),
     )
 

@@ -90,6 +90,7 @@ CREATE TABLE corporate_rides (
     cost_center_id bigint NOT NULL,
     project_id     bigint,
     service        text NOT NULL,       -- as it was ordered; dispatch software may name another class of vehicle
+    reason         text,                -- why it is needed: the company's own business, no note for who drives
     accepted_text  bigint,              -- the message that told the passenger who comes
     cancelled_text bigint               -- the message that told of the driver's cancel
 );

@@ -124,8 +124,8 @@ def _account(words: Words, document: Mapping[str, Any]) -> Iterator[tuple[str, s
     for part in ("company", "employee", "cost_center", "project"):
         if (named := document[part]) is not None:
             yield words.labels[part], named["name"]
-    if document["note"]:
-        yield words.labels["note"], document["note"]
+    if document["reason"]:
+        yield words.labels["reason"], document["reason"]
 
 
 def _moment(words: Words, at: str, time_zone: str) -> str:
