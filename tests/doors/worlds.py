@@ -266,7 +266,8 @@ def fleet_refusal(body: Any, status: int) -> None:
 
 # What no schema tells: what a currency is and how many decimals it has, how far dates go, what a phone number is.
 FLEET_RULES = re.compile(
-    r"(price\.)?(currency|total|charges\.\d+\.amount) must (be|have) .*|\S*(at|will_arrive_at_pickup) must be an ISO .*"
+    r"(price\.)?(currency|total|price|charges\.\d+\.amount) must (be|have) .*"
+    r"|\S*(at|will_arrive_at_pickup) must be an ISO .*"
     r"|invalid_(request|scope)|unsupported_grant_type|Numbers must be .*"
 )
 

@@ -73,6 +73,8 @@ def called_at(plan: Plan, endpoints: Mapping[str, str]) -> Plan:
                 tenant,
                 fleets=tuple(
                     replace(fleet, endpoints=dict(fleet.endpoints) | {Environment.LIVE: endpoints.get(tenant.slug)})
+                    if Environment.LIVE in fleet.endpoints
+                    else fleet
                     for fleet in tenant.fleets
                 ),
             )

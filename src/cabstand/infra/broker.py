@@ -28,6 +28,7 @@ PROBES: Final = 20  # silent fleets that are called at once
 LOOK_AGAIN: Final = timedelta(seconds=10)  # after nobody was left: a fleet whose call failed, or that is back
 QUOTES_KEPT: Final = timedelta(seconds=120)  # contract gett, A4.1
 _LONGEST: Final = 30.0  # seconds; a channel ends by itself before that
+_PROBED_AGAIN: Final = 1.0  # seconds after a call that failed: a server that is started anew keeps its rides
 _log = logger("broker")
 
 
@@ -248,5 +249,9 @@ class Broker:
             fleet = await store.fleet(connection, silent.fleet_id)
         if fleet is None or fleet.endpoint is None or fleet.door not in self._channels:
             return False
+        channel = self._channels[fleet.door]
         async with asyncio.timeout(_LONGEST):
-            return await self._channels[fleet.door].alive(fleet)
+            if await channel.alive(fleet):
+                return True
+            await asyncio.sleep(_PROBED_AGAIN)
+            return await channel.alive(fleet)

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Final
 
 import msgspec
-from asyncpg import Record
+from asyncpg import DeadlockDetectedError, LockNotAvailableError, Record
 
 from cabstand.core.clock import Clock
 from cabstand.core.database import Connection
@@ -24,6 +24,8 @@ BATCH: Final = 200
 LONGEST_RUN: Final = 50
 """Facts of one subject in a batch; the rest is the next batch's."""
 _SHORTEST_REST: Final = 0.02
+_PASSING: Final = (DeadlockDetectedError, LockNotAvailableError)
+"""Nobody's fault, and over the next time: what met it is done again, never left out."""
 _log = logger("fanout")
 
 # These queries touch few rows of large tables by index, whatever the statistics of a queue say that was empty when they
@@ -154,7 +156,7 @@ async def fan_out(
 
     `speakers` by door. `reactions` do what else follows from the facts, in the same transaction. A message that its
     door fails to write is logged and left out, and so is a reaction that fails: the other recipients and the other
-    facts do not wait for a repair.
+    facts do not wait for a repair. After a deadlock nothing is written, and the next call does it all again.
     """
 
     async def once(*, careful: bool) -> tuple[int, bool]:
@@ -233,7 +235,10 @@ async def _react(batch: _Batch, react: React, facts: Sequence[Fact]) -> bool:
 
 @contextlib.asynccontextmanager
 async def _apart(batch: _Batch) -> AsyncIterator[None]:
-    """Around what doors and reactions do with the database. Raises _Stumbled the first time, then _LeftOut."""
+    """Around what doors and reactions do with the database. Raises _Stumbled the first time, then _LeftOut.
+
+    What others caused is raised as it is: the batch is done again later.
+    """
     if not batch.careful:
         try:
             yield
@@ -243,6 +248,8 @@ async def _apart(batch: _Batch) -> AsyncIterator[None]:
     await batch.connection.execute("SAVEPOINT apart")
     try:
         yield
+    except _PASSING:
+        raise
     except Exception as error:
         await batch.connection.execute("ROLLBACK TO SAVEPOINT apart")
         raise _LeftOut from error

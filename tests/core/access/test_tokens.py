@@ -8,6 +8,7 @@ from cabstand.core.access.model import CredentialKind, Environment
 from cabstand.core.access.plan import PlanError, read
 from cabstand.core.clock import utcnow
 from cabstand.core.errors import NotFound
+from cabstand.core.events.calls import Call
 from cabstand.infra.db import Pool
 from tests.support.exchange import make_company
 
@@ -25,6 +26,13 @@ door = "gett"
 kind = "fleet"
 environments = ["sandbox", "live"]
 """
+
+
+def test_secrets_do_not_stand_in_what_might_be_logged_of_them() -> None:
+    keys = tokens.ClientKeys(id=1, client_id="who", secret="s3cret", fleet_token="t0ken")
+    grant = tokens.Grant(token="t0ken", scope="all", created_at=utcnow(), expires_in=1)
+    call = Call(method="GET", url="http://fleet.test", headers={"Authorization": "s3cret"})
+    assert not [each for each in (keys, grant, call) if "s3cret" in repr(each) or "t0ken" in repr(each)]
 
 
 @pytest.mark.anyio

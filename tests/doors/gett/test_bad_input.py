@@ -49,6 +49,25 @@ async def test_what_is_no_message_is_refused_and_changes_nothing(pool: Pool, bod
 @pytest.mark.parametrize(
     "driver",
     [
+        a_driver(name="   "),
+        a_driver(phone="    "),
+        a_driver(phone="+(.)/"),
+        a_driver(id=" "),
+        a_driver(vehicle={"model": " ", "license_plate": "1"}),
+        a_driver(vehicle={"model": "X", "license_plate": "\t "}),
+    ],
+)
+async def test_what_says_nothing_is_not_taken_for_a_driver(pool: Pool, driver: dict[str, Any]) -> None:
+    async with running(pool) as here:
+        fleet = await a_fleet(here, await here.company())
+        order = await an_order(fleet, await a_ride(here, fleet.serves))
+        answer = await fleet.call("accept", order, {"driver": driver})
+        assert (answer.status, answer.body["error"].endswith("has the wrong form")) == (400, True), answer
+
+
+@pytest.mark.parametrize(
+    "driver",
+    [
         a_driver(id=17),
         a_driver(phone="31612345678"),
         a_driver(name="Prince"),

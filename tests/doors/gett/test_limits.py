@@ -44,6 +44,8 @@ async def test_every_answer_says_how_many_requests_are_left(pool: Pool) -> None:
             (await fleet.call("start", order), 200),
             (await fleet.post(PAUSE, b" " * 200_000), 413),
             (await fleet.post(PAUSE, headers={"fleet-token": "x"}), 403),
+            (await fleet.ask_token(grant_type="password"), 400),
+            (await fleet.ask_token(scope="everything"), 400),
         ):
             assert answer.status == status, answer
             assert told(answer)[:2] == (20, left)

@@ -1,5 +1,6 @@
 """Where a fleet's cars are: seen by the booker, traced with the ride, never asked for another."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from cabstand.core.access.model import Environment
 from cabstand.core.fleet.positions import Status, Wanted
 from cabstand.core.fleet.tracking import service as tracking
+from cabstand.doors.gett.ride_routes import AT_ONCE
 from cabstand.infra import tracking as tracker
 from cabstand.infra import upkeep
 from cabstand.infra.db import Pool
@@ -123,3 +125,45 @@ async def test_a_position_is_a_sign_of_life_which_is_written_now_and_then(pool: 
         here.clock.turn(seconds=6)
         await fleet.done("location", order, place())
         assert await heard() > first
+
+
+async def test_positions_of_many_cars_at_once_leave_others_their_turn(pool: Pool) -> None:
+    turns = 0
+    taken_in: dict[int, int] = {}  # by turn of the event loop
+
+    def taken(_: object) -> None:
+        taken_in[turns] = taken_in.get(turns, 0) + 1
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with running(pool) as here:
+        fleet = await a_fleet(here, await here.company())
+        orders = [await an_order(fleet, await a_ride(here, fleet.serves)) for _ in range(2 * AT_ONCE)]
+        for number, order in enumerate(orders):
+            await fleet.done("accept", order, {"driver": a_driver(id=f"D-{number}"), "location": place()})
+        here.clock.turn(seconds=5)
+        here.exchange.fleet.tell = taken
+        turning = asyncio.create_task(others())
+        body = {"locations": [{"order_id": str(order), **place(20)} for order in orders]}
+        answer = await fleet.post("/api/v1/rex_ride/locations", body)
+        turning.cancel()
+    assert answer.body["accepted"] == sum(taken_in.values()) == len(orders)
+    assert max(taken_in.values()) <= AT_ONCE
+
+
+async def test_positions_of_one_car_may_come_in_any_order(pool: Pool) -> None:
+    async with running(pool) as here:
+        fleet, _, order, driver = await coming(here)
+        here.clock.turn(seconds=60)
+        now = here.clock()
+        fixes = [
+            {"order_id": str(order), **place(metres), "at": (now - timedelta(seconds=ago)).isoformat()}
+            for metres, ago in ((100, 20), (300, 0), (0, 30), (200, 10))
+        ]
+        answer = await fleet.post("/api/v1/rex_ride/locations", {"locations": fixes})
+        assert answer.body["accepted"] == 1
+        assert here.exchange.fleet.place(driver) == pytest.approx((place(300)["lat"], LNG))

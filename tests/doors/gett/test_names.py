@@ -9,7 +9,7 @@ import pytest
 from cabstand.commands.errors import UserError
 from cabstand.commands.names import gett_names
 from cabstand.doors import gett
-from cabstand.doors.gett.names import FIELDS, PUBLISHED, Names, NamesError, read
+from cabstand.doors.gett.names import FIELDS, PUBLISHED, SERVED, Names, NamesError, read
 from cabstand.doors.openapi import document
 from cabstand.infra.db import Pool
 from cabstand.settings import Settings
@@ -77,6 +77,12 @@ def test_the_settings_name_the_file(tmp_path: Path) -> None:
             gett_names(Settings(gett_names=str(file)))
     with pytest.raises(UserError, match="cannot be read"):
         gett_names(Settings(gett_names=str(tmp_path / "nothing")))
+
+
+def test_the_page_says_what_fleets_are_called_for() -> None:
+    about = " ".join(gett.DOOR.about)
+    for path, _ in SERVED.values():
+        assert f"{path}`" in about
 
 
 def test_the_document_of_a_renamed_door_has_the_other_names() -> None:

@@ -129,6 +129,25 @@ async def test_a_price_in_another_currency_does_not_end_the_trip(pool: Pool) -> 
         assert await fleet.done("complete", order) == "Completed"
 
 
+async def test_an_end_that_is_told_again_with_a_price_corrects_it(pool: Pool) -> None:
+    async with running(pool) as here:
+        fleet, ride, order = await driven(here)
+        assert await fleet.done("complete", order, {"price": {"total": 31.5, "currency": "EUR"}}) == "Completed"
+        assert await fares(pool, ride) == {"demand": [2500, 3150], "supply": [2500, 3150]}
+        wrong = await fleet.call("complete", order, {"price": {"total": 31, "currency": "GBP"}})
+        assert wrong.status == 400
+        assert await fleet.done("complete", order) == "Completed"
+        assert await fares(pool, ride) == {"demand": [2500, 3150], "supply": [2500, 3150]}
+
+
+async def test_an_end_that_is_told_again_by_who_names_no_price_is_the_same_end(pool: Pool) -> None:
+    async with running(pool) as here:
+        fleet, ride, order = await driven(here, price=None, names_prices=False)
+        before = await fares(pool, ride)
+        assert await fleet.done("complete", order, {"price": {"total": 31.5, "currency": "EUR"}}) == "Completed"
+        assert await fares(pool, ride) == before
+
+
 async def test_a_cancelled_order_may_cost_a_fee(pool: Pool) -> None:
     async with running(pool) as here:
         fleet = await a_fleet(here, await here.company())

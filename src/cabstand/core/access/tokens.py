@@ -1,7 +1,7 @@
 """OAuth 2 clients and the short-lived tokens that they get for their secret (RFC 6749, section 4.4)."""
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -23,8 +23,8 @@ class ClientKeys:
 
     id: int  # of the credential
     client_id: str
-    secret: str
-    fleet_token: str
+    secret: str = field(repr=False)
+    fleet_token: str = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +39,7 @@ class Client:
 class Grant:
     """A token, which can never be shown again."""
 
-    token: str
+    token: str = field(repr=False)
     scope: str
     created_at: datetime
     expires_in: int  # seconds

@@ -12,7 +12,7 @@ class Call:
     method: str
     url: str
     body: bytes = b""  # JSON; empty: none
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # a partner's authorization may be in it
     seconds: float = 10.0  # from connect to the end of the answer
     longest: int = 65535  # bytes of an answer that is taken
 

@@ -1,6 +1,6 @@
 """One call of a fleet about one of its orders: who calls, which order, what is said, the decision."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -99,16 +99,21 @@ async def feed(here: Services, driver_id: int, track: Track, now: datetime) -> N
     here.fleet.report(driver_id, track, now)
 
 
-def place_of(fix: Any, now: datetime) -> Track:
-    """One fix as the live fleet takes it. Without a time it is of now; what is negative is not known."""
-    at = getattr(fix, "at", None)
+def track_of(fixes: Sequence[Any], now: datetime) -> Track:
+    """Fixes of one driver as the live fleet takes them. Without a time one is of now; what is negative is not known."""
+
+    def at(fix: Any) -> float:
+        told: datetime | None = getattr(fix, "at", None)
+        return now.timestamp() if told is None else told.timestamp()
+
+    fixes = sorted(fixes, key=at)
     return Track(
-        lat=[fix.lat],
-        lng=[fix.lng],
-        at=[now.timestamp() if at is None else at.timestamp()],
-        heading=[_known(getattr(fix, "bearing", None))],
-        speed=[_known(getattr(fix, "speed", None))],
-        accuracy=[_known(getattr(fix, "accuracy", None))],
+        lat=[fix.lat for fix in fixes],
+        lng=[fix.lng for fix in fixes],
+        at=[at(fix) for fix in fixes],
+        heading=[_known(getattr(fix, "bearing", None)) for fix in fixes],
+        speed=[_known(getattr(fix, "speed", None)) for fix in fixes],
+        accuracy=[_known(getattr(fix, "accuracy", None)) for fix in fixes],
     )
 
 

@@ -62,7 +62,7 @@ def picture(names: Names, body: bytes) -> str | None:
     """The address of a driver's picture, where a fleet answers with that instead of the picture."""
     message = _object(names, body)
     url = message.get("image_url") if message is not None else None
-    return url if isinstance(url, str) and 0 < len(url) <= 2000 else None
+    return url if isinstance(url, str) and 0 < len(url) <= 2000 and url.isprintable() else None
 
 
 def _object(names: Names, body: bytes) -> Mapping[str, Any] | None:

@@ -7,32 +7,8 @@ from typing import Final
 from starlette.requests import HTTPConnection
 
 from cabstand.core.access.quotas import Quota
-from cabstand.doors.base import Parameter
 
 _QUOTA: Final = "cabstand.gett.quota"
-HEADERS: Final = (
-    Parameter(
-        name="x-rate-limit-limit",
-        place="header",
-        about="How many requests you may make in a minute of the clock.",
-        schema={"type": "integer"},
-        example=600,
-    ),
-    Parameter(
-        name="x-rate-limit-remaining",
-        place="header",
-        about="How many of them are left.",
-        schema={"type": "integer"},
-        example=597,
-    ),
-    Parameter(
-        name="x-rate-limit-reset",
-        place="header",
-        about="When the next minute begins, in seconds since 1970 (UTC).",
-        schema={"type": "integer"},
-        example=1714557660,
-    ),
-)
 
 
 def note(connection: HTTPConnection, quota: Quota) -> None:

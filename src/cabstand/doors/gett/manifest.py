@@ -11,6 +11,24 @@ from cabstand.doors.gett import answers, examples, oauth_routes
 from cabstand.doors.gett.names import CALLS, FIELDS, SERVED, Source
 from cabstand.doors.gett.refusals import AWAY, LIMIT, oauth
 
+CALLED: Final = (
+    "You are called yourself, below the endpoint that was agreed. Any 2XX says that a call was taken in; your decision "
+    "is a call of yours. Any 4XX is a no. After a 5XX, a redirect, or nothing whole within ten seconds you are called "
+    "four times more, five seconds apart, about a cancel for a day. The same call may come twice.",
+    f"`POST {SERVED['quotes'][0]}` asks what you would do, and waits five seconds. It has `origin`, `destination`, "
+    "`service`, `currency`, and `scheduled_at` if it is for later. Answer "
+    '`{"quotes": [{"quote_id": "Q-1", "available": true, "eta": 240, "price": 12.5, "currency": "EUR"}]}`: seconds '
+    "and major units. No quotes: you cannot come. By agreement you are asked again every three seconds, for fifteen, "
+    "with the `id` of your first answer, until `status` is `FINISHED`.",
+    f"`POST {SERVED['future_order'][0]}` and `POST {SERVED['order'][0]}` put an order to you, to reserve or to accept. "
+    f"`PUT {SERVED['update_order'][0]}` has all of it again, whenever it differs from what you were told last: the "
+    "passenger's last name and phone come after your yes. A sandbox order shows what is in them as its `body`.",
+    f"`DELETE {SERVED['cancel_order'][0]}` says that the order is yours no more, unless you ended it. Answer 204, or "
+    '200 with what it costs, where that was agreed: `{"cancellation_fee": 5.0, "currency": "EUR"}`.',
+    f"`GET {SERVED['driver_photo'][0]}` asks for a driver's picture once he has set off: a JPEG, PNG or WebP of up to "
+    '1 MB, or `{"image_url": "…"}`. If nothing is heard about a live order for two minutes, `HEAD /` sees whether you '
+    "are there. Which of these paths and names are proposed by us is told below.",
+)
 ABOUT: Final = (
     "For partner fleets: the Fleet Client API of Gett's Ride Exchange. The exchange sends a fleet orders (the Fleet "
     "Server API), and the fleet says here what becomes of them.",
@@ -22,6 +40,7 @@ ABOUT: Final = (
     "`x-rate-limit-reset`, when the next minute begins, in seconds since 1970. Who uses them up is answered 429 until "
     "then, with `Retry-After`.",
     "All paths are served below `/api/v1` and below `/v1`.",
+    *CALLED,
 )
 SECURITY: Final = (
     Security(

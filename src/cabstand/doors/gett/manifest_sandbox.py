@@ -60,8 +60,8 @@ def operations(shapes: Wire) -> tuple[Operation, ...]:
             path="/sandbox/orders",
             summary="Make an order for yourself",
             about=(
-                "It is sent to you as a booker's would be, and to nobody else. Its clocks run as agreed with you. What "
-                "is left out is made up.",
+                "It is sent to you as a booker's would be, and to nobody else. Its clocks run as agreed with you; only "
+                "your silence after an accept has none. What is left out is made up.",
                 _ABOUT,
             ),
             handler=sandbox_routes.make(shapes),

@@ -51,10 +51,11 @@ async def _token(request: Request) -> Response:
         if client is None:
             raise Refused("invalid_client", status=401, headers=BASIC if basic else None)
         environment = _environment(client, form.get("scope"))
-        caller = await auth.fleet_of(connection, client, environment)
-    if caller is None:
+        caller = await auth.fleet_of(connection, client, environment or client.access.environment)
+    if caller is not None:
+        await auth.ring(request).count(request, caller.fleet)
+    if environment is None or caller is None:
         raise Refused("invalid_scope")
-    await auth.ring(request).count(request, caller.fleet)
     grant_type = form.get("grant_type")
     if grant_type != "client_credentials":
         raise Refused("unsupported_grant_type" if grant_type else "invalid_request")
@@ -106,15 +107,13 @@ def _credentials(request: Request, form: Mapping[str, str]) -> tuple[str, str, b
     return form["client_id"], form["client_secret"], False
 
 
-def _environment(client: Client, scope: str | None) -> Environment:
+def _environment(client: Client, scope: str | None) -> Environment | None:
     """What a scope opens: a live client may try things out in the sandbox, a sandbox client gets nothing live.
 
-    Without a scope it is the client's own environment. Raises Refused.
+    Without a scope it is the client's own environment. None: there is no such scope, or it is not the client's.
     """
     own = client.access.environment
     if scope is None:
         return own
     wanted = auth.SCOPES.get(scope.strip())
-    if wanted is None or (wanted is Environment.LIVE and own is Environment.SANDBOX):
-        raise Refused("invalid_scope")
-    return wanted
+    return None if wanted is Environment.LIVE and own is Environment.SANDBOX else wanted

@@ -1,9 +1,10 @@
 """The calls of a ride: its steps, its end, cancel, positions, the final price, stops."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,8 +17,10 @@ from cabstand.core.dispatch.fleets.standing import Answer, Order
 from cabstand.core.errors import NotFound, NotOnShift
 from cabstand.core.rides.model import RideState
 from cabstand.doors.gett import ids, wire
-from cabstand.doors.gett.calling import Call, Handler, decide, feed, opened, place_of, respond, words
+from cabstand.doors.gett.calling import Call, Handler, decide, feed, opened, respond, track_of, words
 from cabstand.doors.gett.wire import Wire, decision
+
+AT_ONCE: Final = 25  # cars whose positions are taken in before others have their turn in the event loop
 
 
 async def located(call: Call, fix: Any) -> None:
@@ -30,12 +33,12 @@ async def _tell(call: Call, fixes: dict[int, list[Any]]) -> dict[int, Answer]:
     now = call.here.clock()
     async with call.here.database.connection() as connection:
         found = await locate(connection, call.caller.access, list(fixes), now=now)
-    for offer_id, answer in found.items():
-        if answer.declined is not None or answer.driver_id is None:
-            continue
-        for fix in fixes[offer_id]:
+    for number, (offer_id, answer) in enumerate(found.items(), 1):
+        if answer.declined is None and answer.driver_id is not None:
             with suppress(NotOnShift):  # the order has ended just now
-                await feed(call.here, answer.driver_id, place_of(fix, now), now)
+                await feed(call.here, answer.driver_id, track_of(fixes[offer_id], now), now)
+        if number % AT_ONCE == 0:
+            await asyncio.sleep(0)
     return found
 
 

@@ -27,8 +27,8 @@ from cabstand.doors.problems import Problem, ProblemKind
 from cabstand.doors.wire import Invalid, Shape
 
 T = TypeVar("T", bound=msgspec.Struct)
-Text = Annotated[str, Meta(min_length=1, max_length=200)]
-Reference = Annotated[str, Meta(min_length=1, max_length=100)] | Annotated[int, Meta(ge=0)]
+Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
+Reference = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\S")] | Annotated[int, Meta(ge=0)]
 Word = Annotated[str, Meta(max_length=200)]
 Latitude = Annotated[float, Meta(ge=-90, le=90)]
 Longitude = Annotated[float, Meta(ge=-180, le=180)]
@@ -52,7 +52,7 @@ class Vehicle(msgspec.Struct, kw_only=True):
     """What a driver drives."""
 
     model: Text
-    license_plate: Annotated[str, Meta(min_length=1, max_length=32)]
+    license_plate: Annotated[str, Meta(min_length=1, max_length=32, pattern=r"\S")]
     make: Word | None = None
     color: Word | None = None
     year: Annotated[int, Meta(ge=1900, le=2999)] | None = None
@@ -64,7 +64,7 @@ class Driver(msgspec.Struct, kw_only=True):
 
     id: Reference
     name: Text
-    phone: Annotated[str, Meta(min_length=4, max_length=32, pattern=r"^\+?[0-9 ()./-]+$")]
+    phone: Annotated[str, Meta(min_length=4, max_length=32, pattern=r"^\+?[ ()./-]*[0-9][0-9 ()./-]*$")]
     vehicle: Vehicle
     rating: Annotated[float, Meta(ge=0, le=100)] | None = None
     image_url: Annotated[str, Meta(max_length=2000)] | None = None

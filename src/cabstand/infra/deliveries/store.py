@@ -89,14 +89,16 @@ _LOAD: Final = f"""
      ORDER BY destination_id, next_at LIMIT $4)
 """
 # The number guards: if our lease ran out and another sender has recorded this attempt, ours does not count. Whoever
-# waits for what came of a delivery hears of it by a job, once it is over.
+# waits for what came of a delivery hears of it by a job, once it is over. By id, as whoever calls deliveries off.
 _RECORD: Final = """
     WITH result AS (
         SELECT * FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::timestamptz[], $5::timestamptz[],
                              $6::integer[], $7::integer[], $8::text[], $9::integer[], $10::text[])
             AS r (id, number, state, next_at, at, milliseconds, status, error, answer_length, answer_start)),
+    locked AS (SELECT id FROM deliveries WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE),
     changed AS (
-        UPDATE deliveries d SET state = r.state, attempts = r.number, next_at = r.next_at FROM result r
+        UPDATE deliveries d SET state = r.state, attempts = r.number, next_at = r.next_at
+        FROM result r JOIN locked USING (id)
         WHERE d.id = r.id AND d.state = 'pending' AND d.attempts = r.number - 1
         RETURNING d.id, d.environment, d.state, d.answer_job),
     heard AS (

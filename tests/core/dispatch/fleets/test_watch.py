@@ -139,6 +139,29 @@ async def test_what_needs_care_for_another_reason_is_not_looked_after_by_a_word_
         assert await needing(town) == []
 
 
+async def test_the_last_look_at_a_lost_order_ends_the_care_of_its_own_time_only(pool: Pool) -> None:
+    async with a_town(pool) as town:
+        fleet, ride = await taken(town)
+
+        async def needs_care() -> None:
+            async with pool.connection() as connection:
+                await care.needed(connection, ride, Environment.LIVE, "whatever it is", town.now)
+
+        for late in (False, True):
+            await needs_care()
+            await town.give_back(fleet, ride)
+            town.turn(seconds=1)
+            fleet = await town.fleet(2000)
+            await town.windows()
+            await town.accept(fleet, ride)
+            if late:
+                async with pool.connection() as connection:
+                    await care.over(connection, ride, town.now)
+                await needs_care()
+            await silence(town, 31)
+            assert await needing(town) == ([ride] if late else [])
+
+
 async def test_a_ride_that_ends_when_it_is_given_up_ends(pool: Pool) -> None:
     async with a_town(pool) as town:
         fleet, ride = await taken(town, policy=PolicyName.FINAL)

@@ -1,7 +1,6 @@
 """Orders that come to nothing: fleets that fail, are silent or gone, and passengers who cancel; by a turned clock."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -9,26 +8,13 @@ import pytest
 from cabstand.core.errors import OfferOver
 from cabstand.core.rides.model import RideState
 from cabstand.doors.gett.supply import SPEAKER
-from cabstand.infra.db import Pool
 from cabstand.infra.deliveries.sender import Sender
 from cabstand.infra.deliveries.store import Attempt, record
-from tests.doors.gett.outgoing.world import World, a_world
+from tests.doors.gett.outgoing.world import World
 from tests.infra.outbox import rows, run_sql, until
 from tests.support.fleet import FleetServer, first, held, redirecting, says
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def world(pool: Pool) -> AsyncIterator[World]:
-    async with a_world(pool) as made:
-        yield made
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FleetServer]:
-    async with FleetServer() as made:
-        yield made
 
 
 async def test_five_tries_five_seconds_apart_then_the_order_is_taken_back(world: World, server: FleetServer) -> None:

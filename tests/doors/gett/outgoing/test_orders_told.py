@@ -1,6 +1,5 @@
 """Orders and their changes as they reach a real fleet server, by a turned clock."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -14,18 +13,6 @@ from tests.infra.outbox import rows, run_sql
 from tests.support.fleet import FleetServer, failing, quotes, says
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def world(pool: Pool) -> AsyncIterator[World]:
-    async with a_world(pool) as made:
-        yield made
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FleetServer]:
-    async with FleetServer() as made:
-        yield made
 
 
 async def test_an_order_for_now_goes_out_with_all_that_its_fleet_may_know(world: World, server: FleetServer) -> None:

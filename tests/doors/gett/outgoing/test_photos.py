@@ -1,6 +1,5 @@
 """Pictures of fleets' drivers: fetched once, checked, kept, and shown to whoever knows the address."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,23 +13,11 @@ from cabstand.core.dispatch.fleets.photos import service as photos
 from cabstand.core.dispatch.fleets.photos.service import LARGEST
 from cabstand.core.rides.model import RideState
 from cabstand.infra.db import Pool
-from tests.doors.gett.outgoing.world import World, a_world
+from tests.doors.gett.outgoing.world import World
 from tests.support.exchange import running
 from tests.support.fleet import JPEG, Behaviour, FleetServer, failing, says
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def world(pool: Pool) -> AsyncIterator[World]:
-    async with a_world(pool) as made:
-        yield made
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FleetServer]:
-    async with FleetServer() as made:
-        yield made
 
 
 async def driver(world: World, fleet: Fleet, **more: Any) -> int:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,24 +12,11 @@ from hypothesis import strategies as st
 from cabstand.core.dispatch.fleets.model import WHEELCHAIR, QuoteMode
 from cabstand.doors.gett import heard
 from cabstand.doors.gett.names import PUBLISHED
-from cabstand.infra.db import Pool
-from tests.doors.gett.outgoing.world import World, a_world
+from tests.doors.gett.outgoing.world import World
 from tests.infra.outbox import START, rows
 from tests.support.fleet import Behaviour, FleetServer, first, quotes, redirecting, says, slow
 
 anyio = pytest.mark.anyio
-
-
-@pytest.fixture
-async def world(pool: Pool) -> AsyncIterator[World]:
-    async with a_world(pool) as made:
-        yield made
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FleetServer]:
-    async with FleetServer() as made:
-        yield made
 
 
 @anyio
@@ -190,6 +176,11 @@ _JSON = st.recursive(
     ),
     max_leaves=20,
 )
+
+
+@pytest.mark.parametrize("url", ["", "http://a.test/\0", "http://a.test/\n", "x" * 2001, 5, None, ["http://a.test"]])
+def test_what_is_no_address_is_none_of_a_picture(url: object) -> None:
+    assert heard.picture(PUBLISHED, json.dumps({"image_url": url}).encode()) is None
 
 
 @given(body=_JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=50))

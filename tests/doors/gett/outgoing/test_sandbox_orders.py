@@ -1,5 +1,6 @@
 """Orders that a fleet makes for itself in the sandbox, and the tools that change, cancel and time them out."""
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -7,13 +8,16 @@ from typing import Any
 import pytest
 
 from cabstand.core.access.model import Environment
-from cabstand.core.dispatch.fleets import store
+from cabstand.core.dispatch.fleets import store, watch
 from cabstand.core.dispatch.fleets.model import FleetRules
+from cabstand.core.dispatch.fleets.sandbox.statements import BOOKER
+from cabstand.core.dispatch.fleets.watch import REACTIONS
 from cabstand.infra.db import Pool
+from cabstand.infra.fanout import fan_out
 from tests.infra.outbox import empty, until
 from tests.support.exchange import Answer, Running, running
 from tests.support.fleet import FleetServer
-from tests.support.fleets import FleetClient, a_driver, a_fleet
+from tests.support.fleets import FleetClient, a_driver, a_fleet, a_ride, an_order
 
 pytestmark = pytest.mark.anyio
 ORDERS = "/sandbox/orders"
@@ -120,11 +124,23 @@ async def test_a_cancel_holds_until_the_passenger_is_on_board(pool: Pool) -> Non
         assert await fleet.tool(one, "cancel") == (200, "Cancelled")
         await fleet.client.done("accept", int(other), {"driver": a_driver()})
         await fleet.client.done("start", int(other))
-        status, why = await fleet.tool(other, "cancel")
-        assert status == 409
-        assert "on_board" in why
+        assert await fleet.tool(other, "cancel") == (409, "The passenger cannot cancel it any more.")
         answer = await fleet.call("PATCH", f"{ORDERS}/{one}", {"note_to_driver": "Too late"})
         assert answer.status == 409
+
+
+async def test_who_has_accepted_may_be_silent_for_as_long_as_he_likes(pool: Pool) -> None:
+    async with running(pool) as here:
+        fleet, other = await a_builder(here), await a_fleet(here, await here.company())
+        order = int((await fleet.make())["order_id"])
+        live = await an_order(other, await a_ride(here, other.serves))
+        for client, id in ((fleet.client, order), (other, live)):
+            await client.done("accept", id, {"driver": a_driver()})
+        while await fan_out(pool, {}, here.base_url, here.clock(), reactions=REACTIONS):
+            pass
+        async with pool.connection() as connection:
+            watched = await connection.fetch("SELECT subject_id FROM jobs WHERE kind = $1", watch.WATCH)
+        assert {live} == {order, live} & {row["subject_id"] for row in watched}
 
 
 async def test_nobody_else_has_these_orders(pool: Pool) -> None:
@@ -193,3 +209,18 @@ async def test_a_fleet_can_build_against_it_from_end_to_end(pool: Pool) -> None:
         assert await fleet.tool(order, "cancel") == (200, "Cancelled")
         await until(lambda: "cancel_order" in server.calls)
         assert {str(hit.order) for hit in server.hits if hit.call != "driver_photo"} == {order}
+
+
+async def test_the_first_orders_of_a_currency_may_come_together(pool: Pool) -> None:
+    async with running(pool) as here:
+        fleets = [await a_builder(here) for _ in range(2)]
+        async with pool.transaction() as connection:
+            await connection.execute(
+                "UPDATE tenants SET currency = 'XOF' WHERE id = ANY($1)", [each.client.company.id for each in fleets]
+            )
+        async with pool.transaction() as connection:  # the first one, which is not through yet
+            await BOOKER.value(connection, fleet=fleets[0].client.company.id, now=here.clock())
+            second = asyncio.create_task(fleets[1].make())
+            await asyncio.sleep(0.3)
+            assert not second.done()
+        assert (await second)["status"] == "Routing"

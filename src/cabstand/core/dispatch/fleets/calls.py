@@ -199,11 +199,16 @@ async def complete(
     meter: Meter,
     now: datetime,
 ) -> Declined | None:
-    """The trip has ended. Of a fleet that is not tracked nothing was heard since it accepted. Raises OtherCurrency."""
+    """The trip has ended. Of a fleet that is not tracked nothing was heard since it accepted. Raises OtherCurrency.
+
+    Said again, it is so already; a price that comes with it is the newest.
+    """
     if not order.held:
         return Declined.WRONG_STATE
     if order.state is S.COMPLETED:
-        return None
+        if price is None or not rules.names_prices:
+            return None
+        return await prices.correct(connection, access, order, rules, price, meter=meter, now=now)
     if order.state not in (_FROM[S.COMPLETED] if rules.tracked else GOING_ON):
         return Declined.WRONG_STATE
     await prices.complete(connection, access, order, rules, price, meter=meter, now=now)

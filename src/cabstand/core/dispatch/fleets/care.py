@@ -42,9 +42,19 @@ async def needed(connection: Connection, ride_id: int, environment: Environment,
     await store.CARE.run(connection, ride=ride_id, environment=environment, reason=reason, now=now)
 
 
-async def over(connection: Connection, ride_id: int, now: datetime, *, reason: str | None = None) -> bool:
-    """The ride needs no care any more; with `reason` only if that was why. False if it needed none."""
-    return await store.CARE_OVER.value(connection, ride=ride_id, reason=reason, now=now) is not None
+async def over(
+    connection: Connection,
+    ride_id: int,
+    now: datetime,
+    *,
+    reason: str | None = None,
+    before: datetime | None = None,
+) -> bool:
+    """The ride needs no care any more; with `reason` only if that was why, with `before` only if it was so by then.
+
+    False if it needed none.
+    """
+    return await store.CARE_OVER.value(connection, ride=ride_id, reason=reason, before=before, now=now) is not None
 
 
 async def list_(connection: Connection, *, limit: int = MOST) -> list[NeedsCare]:

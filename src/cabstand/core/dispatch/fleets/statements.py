@@ -94,7 +94,8 @@ CHANGE_DRIVER: Final = Statement(
     WHERE id = :id"""
 )
 
-# Orders whose cars tell where they are. That their fleet speaks is noted now and then.
+# Orders whose cars tell where they are. That their fleet speaks is noted now and then: of one that somebody has in
+# hand, the next time.
 LOCATED: Final = Statement(
     """SELECT o.id AS offer_id, o.driver_id, o.state AS offer_state, o.expires_at, r.state,
         r.offer_id IS NOT DISTINCT FROM o.id AS held,
@@ -106,5 +107,5 @@ LOCATED: Final = Statement(
 HEARD: Final = Statement(
     """UPDATE fleet_orders SET heard_at = greatest(heard_at, :now) WHERE offer_id = ANY (ARRAY(
         SELECT offer_id FROM fleet_orders WHERE offer_id = ANY(:offers::bigint[])
-        ORDER BY offer_id FOR NO KEY UPDATE))"""
+        ORDER BY offer_id FOR NO KEY UPDATE SKIP LOCKED))"""
 )

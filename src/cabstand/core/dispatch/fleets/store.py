@@ -158,7 +158,8 @@ QUEUE = Statement(
                 AND (:due::timestamptz IS NOT NULL OR j.due_at = x.accept_by))"""
 )
 # An order with the ride that it is about, whose row it locks where that is wanted.
-_TAKEN = """SELECT r.id AS ride_id, r.environment, r.tenant_id, r.state, r.offer_id, o.changed_at AS taken_at
+_TAKEN = """SELECT r.id AS ride_id, r.environment, r.tenant_id, r.state, r.offer_id, o.changed_at AS taken_at,
+        (SELECT other.created_at FROM offers other WHERE other.id = r.offer_id AND other.id <> o.id) AS given_on_at
     FROM fleet_orders x JOIN rides r ON r.id = x.ride_id JOIN offers o ON o.id = x.offer_id
     WHERE x.offer_id = :offer AND x.environment = :environment"""
 TAKEN = Statement(_TAKEN)
@@ -171,7 +172,8 @@ CARE = Statement(
 )
 CARE_OVER = Statement(
     """UPDATE ride_care SET over_at = :now
-    WHERE ride_id = :ride AND over_at IS NULL AND (:reason::text IS NULL OR reason = :reason) RETURNING ride_id"""
+    WHERE ride_id = :ride AND over_at IS NULL AND (:reason::text IS NULL OR reason = :reason)
+        AND (:before::timestamptz IS NULL OR since < :before) RETURNING ride_id"""
 )
 CARED_FOR = Statement(
     """SELECT c.ride_id, c.environment, c.reason, c.since, r.state, b.slug AS booker, s.slug AS supplier, r.boarded_at

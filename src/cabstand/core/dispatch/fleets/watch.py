@@ -49,7 +49,8 @@ async def react(connection: Connection, facts: Sequence[Fact], now: datetime) ->
         await store.FOLLOW_CHANGES.run(connection, offers=changed, accept_minutes=FleetRules().accept_minutes, now=now)
     if waiting := sorted({*changed, *_offers([fact for fact in moved if fact.after == S.RESERVED])}):
         await store.QUEUE.run(connection, offers=waiting, job=ACCEPT_DUE, due=None)
-    if coming := _offers([fact for fact in moved if fact.after == S.ASSIGNED]):
+    # A fleet that builds against the sandbox may think as long as it likes between two calls.
+    if coming := _offers([f for f in moved if f.after == S.ASSIGNED and f.environment == Environment.LIVE]):
         await store.QUEUE.run(connection, offers=coming, job=WATCH, due=now)
 
 
@@ -89,8 +90,8 @@ async def look(
     row = await store.TAKEN.row(connection, offer=offer_id, environment=environment)
     order = await store.order(connection, offer_id)
     if row is None or order is None or row["offer_id"] != offer_id or row["state"] not in _GOING_ON:
-        if row is not None:
-            await care.over(connection, row["ride_id"], now)
+        if row is not None:  # who has the ride by now may need care himself
+            await care.over(connection, row["ride_id"], now, before=row["given_on_at"])
         return None
     await events.queue(connection, environment, WATCH, offer_id, now + WATCHED / pace)
     if not _silent(row["taken_at"], order.heard_at, now, pace):

@@ -73,7 +73,7 @@ class Standing:
     held: bool  # the fleet has the ride
     ended: bool  # the ride has
     withdrawn: bool  # the fleet was told that it is over, or said so itself
-    told: Told | None  # None: nothing yet
+    told: Told | None  # None: nothing yet, or so long ago that the log has it no more
     tenant_id: int
     destination_id: int | None  # None: it is called nowhere
 
@@ -81,6 +81,11 @@ class Standing:
     def live(self) -> bool:
         """Whether what becomes of the ride is the fleet's business."""
         return not self.ended and (self.held or (self.offer is OfferState.SENT and self.open))
+
+    @property
+    def known(self) -> bool:
+        """Whether the fleet knows of the order. Who has said yes does, whatever the log of calls still has."""
+        return self.told is not None or self.offer in (OfferState.ACCEPTED, OfferState.RELEASED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,14 +162,14 @@ def next_telling(standing: Standing, write: Callable[[Tell, Seen], Letter]) -> L
     if standing.withdrawn:
         return None
     told = standing.told
-    if told is None:
-        return write(Tell.ORDER, standing.seen) if standing.live and not standing.held else None
+    if not standing.known:
+        return write(Tell.ORDER, standing.seen) if standing.live else None
     if over(standing):
         return None if standing.offer is OfferState.DECLINED else write(Tell.CANCEL, standing.seen)
-    if not standing.live or told.pending:
+    if not standing.live or (told is not None and told.pending):
         return None
     update = write(Tell.UPDATE, standing.seen)
-    return None if update.body == told.body else update
+    return None if told is not None and update.body == told.body else update
 
 
 def over(standing: Standing) -> bool:

@@ -74,6 +74,7 @@ async def _tell(connection: Connection, orders: Sequence[Standing], desk: Desk, 
         ours = {row["offer_id"] for row in await statements.WITHDRAW.rows(connection, offers=lost, now=now)}
         letters |= dict.fromkeys(set(lost) - ours)  # somebody else has just told it
         await statements.CALL_OFF.run(connection, offers=lost, cancels=desk.cancels)
+        await statements.TOLD_NO_MORE.run(connection, offers=lost, reason=UNTOLD, now=now)
     queued = [(each, letter) for each in orders if (letter := letters[each.seen.offer_id]) is not None]
     if queued:
         await _queue(connection, queued, desk, now)
@@ -123,6 +124,8 @@ async def answered(connection: Connection, delivery_id: int, desk: Desk, now: da
     if order is not None and order.destination_id is not None and tell is not Tell.CANCEL:
         if tell is Tell.UPDATE and not answer.delivered and order.live:
             await care.needed(connection, answer.ride_id, environment, UNTOLD, now)
+        elif tell is Tell.UPDATE and answer.delivered:
+            await care.over(connection, answer.ride_id, now, reason=UNTOLD)
         await _tell(connection, [order], desk, now)
     return answer
 

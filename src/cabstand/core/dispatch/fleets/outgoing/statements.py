@@ -31,10 +31,22 @@ WITHDRAW: Final = Statement(
     """UPDATE fleet_orders SET withdrawn_at = :now
     WHERE offer_id = ANY(:offers::bigint[]) AND withdrawn_at IS NULL RETURNING offer_id"""
 )
-# What was not delivered yet is never sent again; a cancel goes on.
+# What was not delivered yet is never sent again; a cancel goes on. By id, as whoever writes what came of calls.
 CALL_OFF: Final = Statement(
     """UPDATE deliveries SET state = 'failed', next_at = NULL
-    WHERE subject = 'offer' AND subject_id = ANY(:offers::bigint[]) AND state = 'pending' AND kind <> :cancels"""
+    WHERE state = 'pending' AND id = ANY (ARRAY(
+        SELECT id FROM deliveries
+        WHERE subject = 'offer' AND subject_id = ANY(:offers::bigint[]) AND state = 'pending' AND kind <> :cancels
+        ORDER BY id FOR NO KEY UPDATE))"""
+)
+# What a fleet did not take in does not matter once the order is over. By ride, as whoever writes several.
+TOLD_NO_MORE: Final = Statement(
+    """UPDATE ride_care SET over_at = :now
+    WHERE over_at IS NULL AND ride_id = ANY (ARRAY(
+        SELECT c.ride_id FROM fleet_orders x JOIN ride_care c ON c.ride_id = x.ride_id
+        WHERE x.offer_id = ANY(:offers::bigint[]) AND c.over_at IS NULL AND c.reason = :reason
+            AND c.since >= x.created_at
+        ORDER BY c.ride_id FOR NO KEY UPDATE OF c))"""
 )
 QUEUE: Final = Statement(
     """INSERT INTO deliveries (environment, subject, subject_id, tenant_id, destination_id, door, event_id, kind,

@@ -17,7 +17,7 @@ from cabstand.core.dispatch.fleets.sandbox import statements
 from cabstand.core.dispatch.fleets.standing import Answer
 from cabstand.core.dispatch.fleets.standing import seen as answer_of
 from cabstand.core.dispatch.model import OfferState
-from cabstand.core.errors import IllegalTransition, NotAllowed, NotFound
+from cabstand.core.errors import IllegalTransition, NotAllowed, NotFound, Raced
 from cabstand.core.money import Money
 from cabstand.core.rides import service as rides
 from cabstand.core.rides.model import Actor, PolicyName, RideState
@@ -45,9 +45,11 @@ async def make(
 ) -> int:
     """A ride that is put to this fleet at once, and to nobody else; in a transaction. Returns the order's id.
 
-    `price` is made in the order's currency. Raises NotAllowed while the fleet is paused.
+    `price` is made in the order's currency. Raises NotAllowed while the fleet is paused, Raced.
     """
-    booker: int = await statements.BOOKER.value(connection, fleet=fleet.tenant_id, now=now)
+    booker: int | None = await statements.BOOKER.value(connection, fleet=fleet.tenant_id, now=now)
+    if booker is None:
+        raise Raced  # somebody has made it at this moment
     await statements.LINK.run(connection, booker=booker, fleet=fleet.tenant_id)
     currency: str = await statements.CURRENCY.value(connection, id=booker)
     view = await rides.book(connection, _books(booker, fleet), booking, policy=PolicyName.AGAIN, now=now)
@@ -98,8 +100,11 @@ async def change(
 async def cancel(connection: Connection, fleet: Fleet, offer_id: int, *, now: datetime) -> None:
     """The passenger cancels; in a transaction. Raises NotFound, IllegalTransition from boarding on."""
     row = await _locked(connection, fleet, offer_id)
-    access = _books(row["booker_id"], fleet)
-    await rides.advance(connection, access, row["ride_id"], RideState.CANCELLED_BY_PASSENGER, Actor.PASSENGER, now=now)
+    access, to = _books(row["booker_id"], fleet), RideState.CANCELLED_BY_PASSENGER
+    try:
+        await rides.advance(connection, access, row["ride_id"], to, Actor.PASSENGER, now=now)
+    except IllegalTransition as no:  # it speaks of our states
+        raise IllegalTransition("The passenger cannot cancel it any more.", before=row["state"], to=to) from no
 
 
 async def run_out(connection: Connection, fleet: Fleet, offer_id: int, *, now: datetime) -> None:
