@@ -98,7 +98,9 @@ def _ride(state: RideState, ride: RideShown, *, driven: bool) -> answers.EventRi
         id=ride_word(ride.ride_id),
         status=cast(answers.RideWord, WEBHOOK.says[state]),
         category=BY_SERVICE[ride.service].event,
-        corporate=answers.EventCorporate(employee=answers.EventEmployee(id=ride.employee_id), note=ride.reason or UNSET),
+        corporate=answers.EventCorporate(
+            employee=answers.EventEmployee(id=ride.employee_id), note=ride.reason or UNSET
+        ),
         origin=_point(ride.pickup),
         destination=_point(ride.dropoff),
         driver=answers.EventDriver(name=driver.name, phone=drivers_phone(driver.phone) or UNSET) if driver else UNSET,
