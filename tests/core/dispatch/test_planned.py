@@ -99,6 +99,7 @@ async def test_a_page_is_read_along_its_index_past_all_that_is_for_later(pool: P
             *(world.market.id, world.now),
         )
         await connection.execute("ANALYZE ride_plans")
+        await connection.execute("SET LOCAL enable_sort = off")  # where there are few rides, to sort them is cheaper
         values = {"market": world.market.id, "until": world.now, "after_time": world.now, "after": 0, "at_most": 250}
         explained = await connection.fetch(f"EXPLAIN {store.PLANNED.text}", *store.PLANNED.args(values))
         await transaction.rollback()
